@@ -1,0 +1,42 @@
+"""Stored rows as records: what a trail that is written and one that is only read have in common."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from kiosk.audit import store
+from kiosk.audit.canonical import decode_body
+from kiosk.audit.decode import RecordError
+from kiosk.audit.record import Phase, Record
+from kiosk.errors import TrailError
+
+
+def record_of(row: store.Row, previous_hash: bytes) -> Record:
+    """The record that a row holds; raises TrailError naming it when it cannot be read."""
+    try:
+        entry, time, source = decode_body(row.body)
+    except RecordError as error:
+        raise TrailError(f"Record {row.sequence} of the audit trail cannot be read: {error}.") from None
+    return Record(row.sequence, time, entry, previous_hash, row.hash, source)
+
+
+def records(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Record]:
+    """Records `first` to `last`, each with the hash stored before it; raises TrailError when one is not there."""
+    previous, place = store.hash_before(connection, first), first
+    for row in store.rows(connection, first, last):
+        if row.sequence != place:
+            break
+        yield record_of(row, previous)
+        previous, place = row.hash, place + 1
+    if place <= last:
+        raise TrailError(f"Record {place} of the audit trail is missing.")
+
+
+def open_intents(connection: sqlite3.Connection) -> tuple[Record, ...]:
+    """Intents that no outcome followed, oldest first; raises TrailError when what is noted as one is none."""
+    found = []
+    for sequence in store.open_intents(connection):
+        for record in records(connection, sequence, sequence):
+            if record.entry.phase is not Phase.INTENT:
+                raise TrailError(f"Record {sequence} of the audit trail is noted as an open intent and is none.")
+            found.append(record)
+    return tuple(found)
