@@ -1,0 +1,67 @@
+"""What a setting's value must be: each check gives a complaint that ends the sentence "NAME must be …", or nothing."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Check = Callable[[Any], str]
+
+# PS3.3 C.12.1.1.2, tables C.12-2 to C.12-5.
+CHARACTER_SETS = frozenset(
+    ["", "ISO_IR 6", "ISO_IR 13", "ISO_IR 166", "ISO_IR 192", "GB18030", "GBK"]
+    + [f"ISO_IR {number}" for number in (100, 101, 109, 110, 126, 127, 138, 144, 148, 203)]
+    + [f"ISO 2022 IR {number}" for number in (6, 13, 58, 87, 100, 101, 109, 110, 126, 127, 138, 144, 148)]
+    + [f"ISO 2022 IR {number}" for number in (149, 159, 166, 203)]
+)
+SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its final NUL
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
+
+
+def between(low: float, high: float) -> Check:
+    """A number from `low` to `high`, both included. NaN is neither."""
+    return lambda value: "" if low <= value <= high else f"between {low:g} and {high:g}, not {value:g}"
+
+
+def text(longest: int) -> Check:
+    """Printable text of 1 to `longest` characters without spaces at its ends."""
+
+    def check(value: str) -> str:
+        fits = 1 <= len(value) <= longest and value.isprintable() and value == value.strip()
+        return "" if fits else f"1 to {longest} printable characters"
+
+    return check
+
+
+def optional_text(longest: int) -> Check:
+    """Text as above, or empty."""
+    return lambda value: text(longest)(value) if value else ""
+
+
+def ae_title(value: str) -> str:
+    """PS3.5 6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, spaces at the ends meaningless."""
+    fits = 1 <= len(value) <= 16 and all(" " <= character <= "~" and character != "\\" for character in value)
+    return "" if fits and value == value.strip() else "an AE title: 1 to 16 ASCII characters without backslash"
+
+
+def host(value: str) -> str:
+    """A host name or an IP address; whether it resolves is not asked here."""
+    return "" if len(value) <= 253 and _HOST.fullmatch(value) else "a host name or an IP address"
+
+
+def character_set(value: str) -> str:
+    """A value of Specific Character Set (0008,0005), several separated by backslashes."""
+    fits = value and all(term in CHARACTER_SETS for term in value.split("\\"))
+    return "" if fits else "a Specific Character Set such as ISO_IR 192 or ISO_IR 100"
+
+
+def reader_specs(values: tuple[str, ...]) -> str:
+    """One reader or more, none twice."""
+    if not values or not all(value and len(value) <= 200 and value.isprintable() for value in values):
+        return 'a list of readers such as ["pcsc"]'
+    return "" if len(set(values)) == len(values) else "a list that names no reader twice"
+
+
+def socket_path(value: Path) -> str:
+    """A path that fits into a UNIX socket's address."""
+    return "" if len(str(value).encode()) <= SOCKET_PATH_BYTES else f"a path of at most {SOCKET_PATH_BYTES} bytes"

@@ -1,0 +1,37 @@
+"""Writes a configuration as TOML text that `load` reads back to the same value."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from kiosk.config.model import KioskConfig, Section
+
+
+def dump(config: KioskConfig, folder: Path | None = None) -> str:
+    """Every setting, defaults too, in the order of the model. Paths in `folder`, where the file will lie, are relative."""
+    blocks = []
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if isinstance(value, Section):
+            blocks.append(f"[{item.name}]\n{_lines(value, folder)}")
+        else:
+            blocks += [f"[[{item.name}]]\n{_lines(entry, folder)}" for entry in value]
+    return "\n".join(blocks)
+
+
+def _lines(section: Section, folder: Path | None) -> str:
+    return "".join(f"{item.name} = {_literal(getattr(section, item.name), folder)}\n" for item in fields(section))
+
+
+def _literal(value: object, folder: Path | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_literal(item, folder) for item in value) + "]"
+    if isinstance(value, Path):
+        within = folder is not None and value.is_relative_to(folder)
+        return _literal(str(value.relative_to(folder) if within and folder else value.absolute()), folder)
+    # JSON's string is TOML's basic string for printable text, and the model holds no other
+    return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,132 @@
+"""What kiosk.toml says, as frozen values that cannot hold what the checks refuse.
+
+Units are in the names; times are seconds unless they say hours.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, get_type_hints
+
+from kiosk.config import checks
+from kiosk.config.checks import between
+from kiosk.errors import ConfigError
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of kiosk.toml. Construction raises ConfigError, beginning with the key, for a value that will not do."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            for check in getattr(hint, "__metadata__", ()):
+                if complaint := check(getattr(self, name)):
+                    raise ConfigError(f"{name} must be {complaint}.")
+
+
+@dataclass(frozen=True)
+class Kiosk(Section):
+    """[kiosk]: this terminal. `control_socket` defaults to control.sock in the state directory."""
+
+    name: Annotated[str, checks.text(64)]
+    state_directory: Path
+    site: Annotated[str, checks.optional_text(64)] = ""
+    ae_title: Annotated[str, checks.ae_title] = "KIOSK"
+    control_socket: Annotated[Path, checks.socket_path] = Path()
+    demo: bool = False
+
+    def __post_init__(self) -> None:
+        if self.control_socket == Path():
+            object.__setattr__(self, "control_socket", self.state_directory / "control.sock")
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class Readers(Section):
+    """[readers]: specifications such as "pcsc:ACR1252*"; a card counts once it has lain still for `settle_seconds`."""
+
+    specs: Annotated[tuple[str, ...], checks.reader_specs] = ("pcsc",)
+    settle_seconds: Annotated[float, between(0, 5)] = 0.25
+
+
+@dataclass(frozen=True)
+class SessionRules(Section):
+    """[session]: the last `warning_seconds` of `idle_seconds` are a countdown; `cap_seconds` ends any session.
+
+    A tap by the same person within `accidental_seconds` of signing in is taken for an accident.
+    """
+
+    idle_seconds: Annotated[float, between(1, DAY)] = 180.0
+    warning_seconds: Annotated[float, between(0, DAY)] = 30.0
+    cap_seconds: Annotated[float, between(1, 7 * DAY)] = 8 * 3600.0
+    accidental_seconds: Annotated[float, between(0, 60)] = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.warning_seconds >= self.idle_seconds:
+            raise ConfigError("warning_seconds must be less than idle_seconds.")
+
+
+class AuditBadgeId(StrEnum):
+    """How the trail names a badge."""
+
+    UID = "uid"
+    TOKEN = "token"  # noqa: S105 - a word for the trail, not a secret
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class AccessConfig(Section):
+    """[access]: after a PIN, an authenticated credential needs none for `grace_hours`; 0 asks every time."""
+
+    grace_hours: Annotated[float, between(0, 24)] = 8.0
+    audit_badge_id: AuditBadgeId = AuditBadgeId.UID
+
+
+@dataclass(frozen=True)
+class PeerConfig(Section):
+    """[[archives]], [[destinations]]: a remote application entity.
+
+    `timeout` bounds connecting, negotiating and every single answer. `character_set` is what we send;
+    `assumed_character_set` is what an answer without one is read in.
+    """
+
+    name: Annotated[str, checks.text(64)]
+    ae_title: Annotated[str, checks.ae_title]
+    host: Annotated[str, checks.host]
+    port: Annotated[int, between(1, 65535)]
+    timeout: Annotated[float, between(0.1, 600)] = 10.0
+    character_set: Annotated[str, checks.character_set] = "ISO_IR 192"
+    assumed_character_set: Annotated[str, checks.character_set] = "ISO_IR 6"
+    description: Annotated[str, checks.optional_text(128)] = ""
+
+
+@dataclass(frozen=True)
+class Limits(Section):
+    """[limits]: bytes of disk that stay free, bytes of memory a worker may have, rows of one query."""
+
+    disk_reserve_bytes: Annotated[int, between(0, 2**50)] = 2**30
+    worker_memory_bytes: Annotated[int, between(2**27, 2**45)] = 2**31
+    query_limit: Annotated[int, between(1, 100_000)] = 500
+
+
+@dataclass(frozen=True)
+class KioskConfig(Section):
+    """All of kiosk.toml."""
+
+    kiosk: Kiosk
+    readers: Readers = field(default_factory=Readers)
+    session: SessionRules = field(default_factory=SessionRules)
+    access: AccessConfig = field(default_factory=AccessConfig)
+    limits: Limits = field(default_factory=Limits)
+    archives: tuple[PeerConfig, ...] = ()
+    destinations: tuple[PeerConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key, peers in (("archives", self.archives), ("destinations", self.destinations)):
+            names = [peer.name for peer in peers]
+            if len(set(names)) != len(names):
+                raise ConfigError(f"{key} must not use a name twice.")

@@ -1,0 +1,129 @@
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk.config.dump import dump
+from kiosk.config.loader import load
+from kiosk.config.model import (
+    AccessConfig,
+    AuditBadgeId,
+    Kiosk,
+    KioskConfig,
+    Limits,
+    PeerConfig,
+    Readers,
+    Section,
+    SessionRules,
+)
+from kiosk.config.refuse import refusals
+from kiosk.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "kiosk.example.toml"
+
+texts = st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable() and text == text.strip())
+titles = st.from_regex(r"[A-Za-z0-9_\"'#=]{1,16}", fullmatch=True)
+peers = st.builds(
+    PeerConfig,
+    name=texts,
+    ae_title=titles,
+    host=st.sampled_from(["localhost", "192.0.2.1", "::1"]),
+    port=st.integers(1, 65535),
+    timeout=st.floats(0.1, 600),
+    character_set=st.sampled_from(["ISO_IR 192", "\\ISO 2022 IR 87"]),
+    description=st.just("") | texts,
+)
+peer_lists = st.lists(peers, max_size=3, unique_by=lambda peer: peer.name).map(tuple)
+configs = st.builds(
+    KioskConfig,
+    kiosk=st.builds(
+        Kiosk,
+        name=texts,
+        site=st.just("") | texts,
+        ae_title=titles,
+        state_directory=st.sampled_from([Path("/var/lib/kiosk"), Path('/tmp/a "b" \\c/ü')]),
+        demo=st.booleans(),
+    ),
+    readers=st.builds(Readers, specs=st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple)),
+    session=st.builds(SessionRules, idle_seconds=st.floats(31, 86400), cap_seconds=st.floats(1, 604800)),
+    access=st.builds(AccessConfig, grace_hours=st.floats(0, 24), audit_badge_id=st.sampled_from(list(AuditBadgeId))),
+    limits=st.builds(Limits, disk_reserve_bytes=st.integers(0, 2**50)),
+    archives=peer_lists,
+    destinations=peer_lists,
+)
+
+
+@given(configs)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_what_is_dumped_loads_as_the_same(tmp_path: Path, config: KioskConfig) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text(dump(config), encoding="utf-8")
+    assert load(file) == config
+
+
+def test_a_dump_names_every_setting() -> None:
+    peer = PeerConfig("A", "A", "localhost", 104)
+    written = tomllib.loads(dump(KioskConfig(Kiosk("x", Path("/s")), archives=(peer,), destinations=(peer,))))
+    for item in fields(KioskConfig):
+        assert item.name in written
+
+
+def keys_of(section: type[Section]) -> set[str]:
+    return {item.name for item in fields(section)}
+
+
+def test_the_example_loads_is_fit_to_run_and_shows_every_setting() -> None:
+    config = load(EXAMPLE)
+    assert refusals(config) == []
+    written = tomllib.loads(EXAMPLE.read_text())
+    assert set(written) == keys_of(KioskConfig)
+    for name, section in (
+        ("kiosk", Kiosk),
+        ("readers", Readers),
+        ("session", SessionRules),
+        ("access", AccessConfig),
+        ("limits", Limits),
+    ):
+        assert set(written[name]) == keys_of(section)
+    assert set(written["archives"][0]) == set(written["destinations"][0]) == keys_of(PeerConfig)
+
+
+def test_the_examples_values_are_the_defaults() -> None:
+    config = load(EXAMPLE)
+    assert (config.readers, config.session) == (Readers(), SessionRules())
+    assert (config.access, config.limits) == (AccessConfig(), Limits())
+
+
+@pytest.mark.parametrize(
+    ("specs", "demo", "count"),
+    [
+        (("pcsc", "nfcpy:usb", "pcsc:ACR*"), False, 0),
+        (("pcsc",), True, 1),
+        (("simulated",), False, 1),
+        (("simulated:/run/x.sock",), False, 1),
+        ((" Simulated ",), False, 1),
+        (("nfcpy:udp",), False, 1),
+        (("nfcpy:udp:localhost:54321",), False, 1),
+        (("NFCPY:UDP:0.0.0.0",), False, 1),
+        (("pcsc", "simulated", "nfcpy:udp"), True, 3),
+    ],
+)
+def test_only_a_demo_may_have_virtual_readers_and_demo_people(specs: tuple[str, ...], demo: bool, count: int) -> None:
+    config = KioskConfig(Kiosk("x", Path("/s"), demo=demo), Readers(specs))
+    assert len(refusals(config)) == count
+    assert all(sentence.endswith(".") for sentence in refusals(config))
+
+
+def test_what_the_loader_refuses_cannot_be_made_in_code_either() -> None:
+    for make in (
+        lambda: PeerConfig("A", "A" * 17, "localhost", 104),
+        lambda: PeerConfig("A", "A", "localhost", 0),
+        lambda: SessionRules(idle_seconds=10, warning_seconds=10),
+        lambda: AccessConfig(grace_hours=-1),
+        lambda: Readers(()),
+    ):
+        with pytest.raises(ConfigError):
+            make()
