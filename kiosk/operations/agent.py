@@ -1,0 +1,220 @@
+"""The agent: `Operations` for one terminal, composed of the door, the acts and the outbox.
+
+Everything a session does goes through `_run`, and so through `perform`. `picture` alone does not: an open series is
+already on record with everything it shows, and a scroll through it would bury the trail.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from threading import Event
+from typing import TypeVar
+
+from kiosk.errors import NotAllowed, TrailError
+from kiosk.imaging.calls import Found, Imaging
+from kiosk.imaging.peers import Peer
+from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+from kiosk.operations.browse import OpenSeries, OpenStudy, ReadTags
+from kiosk.operations.deliver import Deliverer
+from kiosk.operations.door import Door
+from kiosk.operations.facts import EndReason, Fact
+from kiosk.operations.hub import Hub
+from kiosk.operations.operations import (
+    Destination,
+    InstancesArrived,
+    OpenedStudy,
+    PushAccepted,
+    PushRequest,
+    Station,
+)
+from kiosk.operations.perform import Desk, Operation, finish, perform
+from kiosk.operations.push import CancelPush, Push, RetryPush
+from kiosk.operations.query import QueryStudies
+from kiosk.operations.sessions import SessionHoldings
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+TICK = 1.0
+"""Seconds between two looks at the clock; a countdown shows whole seconds."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The terminal's neighbours and limits."""
+
+    station: Station
+    archives: tuple[Peer, ...]
+    destinations: tuple[tuple[Peer, Destination], ...]
+    query_limit: int
+
+    def archive(self, name: str) -> Peer:
+        """The archive of that name; raises NotAllowed."""
+        for peer in self.archives:
+            if peer.name == name:
+                return peer
+        raise NotAllowed("That archive is not configured here.")
+
+    def destination(self, name: str) -> Peer:
+        """The destination of that name; raises NotAllowed."""
+        for peer, _ in self.destinations:
+            if peer.name == name:
+                return peer
+        raise NotAllowed("That destination is not configured here.")
+
+
+class Agent:
+    """Implements `kiosk.operations.operations.Operations`; `start` begins the clock, `close` ends everything."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        desk: Desk,
+        hub: Hub,
+        door: Door,
+        imaging: Imaging,
+        holdings: SessionHoldings,
+        deliverer: Deliverer,
+        mend: Callable[[], None],
+        on_close: Callable[[], None],
+        tap: Callable[[str, float | None], None] | None = None,
+    ) -> None:
+        self._around = surroundings
+        self._desk = desk
+        self._hub = hub
+        self._door = door
+        self._imaging = imaging
+        self._holdings = holdings
+        self._deliverer = deliverer
+        self._mend = mend
+        self._on_close = on_close
+        self._tap = tap
+        self._stopping = Event()
+        self._clock: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begins the clock and the outbox."""
+        self._deliverer.start()
+        self._clock = threading.Thread(target=self._run_clock, name="agent-clock", daemon=True)
+        self._clock.start()
+
+    def close(self) -> None:
+        """Ends the session, the watch and the worker, on record."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._door.shut(EndReason.SHUTDOWN)
+        self._deliverer.stop()
+        self._on_close()
+
+    def station(self) -> Station:
+        """Name and surroundings of this kiosk."""
+        return self._around.station
+
+    def subscribe(self, listener: Callable[[Fact], None]) -> Callable[[], None]:
+        """Facts, the current state first."""
+        return self._hub.subscribe(listener)
+
+    def enter_pin(self, claim_id: str, pin: str) -> None:
+        """Answers a PinAsked."""
+        self._door.enter_pin(claim_id, pin)
+
+    def abandon_pin(self, claim_id: str) -> None:
+        """The person closed the PIN box."""
+        self._door.abandon_pin(claim_id)
+
+    def touch(self, session_id: str) -> None:
+        """The idle clock starts again."""
+        self._door.touch(session_id)
+
+    def sign_out(self, session_id: str) -> None:
+        """Ends the session."""
+        self._door.sign_out(session_id)
+
+    def query(self, session_id: str, query: StudyQuery, cancel: Event) -> Generator[Study, None, Found]:
+        """Studies as they come."""
+        act = QueryStudies(self._imaging, self._around.archives, query, self._around.query_limit)
+        return self._run(session_id, act, cancel)
+
+    def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
+        """Series as they come, then all in reading order."""
+        return self._run(session_id, OpenStudy(self._imaging, self._around.archive(study.archive), study), cancel)
+
+    def open_series(
+        self, session_id: str, study: Study, series: Series, cancel: Event
+    ) -> Generator[InstancesArrived, None, SeriesContents]:
+        """Retrieves the series into the session's spool."""
+        act = OpenSeries(
+            self._imaging, self._around.archive(study.archive), study, series, self._holdings.spool(session_id)
+        )
+        work = self._run(session_id, act, cancel)
+        while True:
+            try:
+                arrived = next(work)
+            except StopIteration as stop:
+                contents: SeriesContents = stop.value
+                self._holdings.keep(session_id, study, contents)
+                return contents
+            if arrived.contents is not None:
+                self._holdings.keep(session_id, study, arrived.contents)
+            yield arrived
+
+    def picture(
+        self, session_id: str, instance: Instance, frame: int, max_width: int, max_height: int, cancel: Event
+    ) -> Picture:
+        """A frame of an instance of a series that this session opened."""
+        self._door.session(session_id)
+        self._holdings.study_of(session_id, instance)
+        with self._holdings.running(session_id, cancel):
+            spool = self._holdings.spool(session_id)
+            return self._imaging.picture(instance.file, frame, max_width, max_height, spool, cancel)
+
+    def tags(self, session_id: str, instance: Instance, cancel: Event) -> Generator[TagRow, None, None]:
+        """The data elements of an instance of a series that this session opened."""
+        study = self._holdings.study_of(session_id, instance)
+        archive, spool = self._around.archive(study.archive), self._holdings.spool(session_id)
+        return self._run(session_id, ReadTags(self._imaging, archive, study, instance, spool), cancel)
+
+    def destinations(self, session_id: str) -> tuple[Destination, ...]:
+        """Where this person may push to."""
+        session = self._door.session(session_id)
+        return tuple(shown for _, shown in self._around.destinations) if "push" in session.permissions else ()
+
+    def push(self, session_id: str, request: PushRequest) -> PushAccepted:
+        """Puts a push into the outbox."""
+        destination = self._around.destination(request.destination)
+        self._around.archive(request.study.archive)
+        return finish(self._run(session_id, Push(self._deliverer.add, destination, request), Event()))
+
+    def cancel_push(self, session_id: str, job_id: str) -> None:
+        """Stops a push of this session."""
+        study, destination = self._deliverer.about(session_id, job_id)
+        finish(self._run(session_id, CancelPush(self._deliverer.cancel, job_id, study, destination), Event()))
+
+    def retry_push(self, session_id: str, job_id: str) -> None:
+        """Sends again what failed or was cancelled."""
+        study, destination = self._deliverer.about(session_id, job_id)
+        finish(self._run(session_id, RetryPush(self._deliverer.retry, job_id, study, destination), Event()))
+
+    def present(self, card: str, seconds: float | None = None) -> None:
+        """Demo only: lays a virtual card on the simulated reader."""
+        if self._tap is None:
+            raise NotAllowed("There is no simulated reader here.")
+        self._tap(card, seconds)
+
+    def _run(self, session_id: str, operation: Operation[Item, Result], cancel: Event) -> Generator[Item, None, Result]:
+        session = self._door.session(session_id)
+        self._door.touch(session_id)
+        with self._holdings.running(session_id, cancel):
+            return (yield from perform(self._desk, session, operation, cancel))
+
+    def _run_clock(self) -> None:
+        while not self._stopping.wait(TICK):
+            try:
+                self._door.tick()
+                if self._hub.out_of_service:
+                    self._mend()
+            except TrailError as error:
+                log.error("the trail: %s", error)

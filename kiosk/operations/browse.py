@@ -1,0 +1,179 @@
+"""Opening a study, a series and the tags of an instance."""
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import ClassVar
+
+from kiosk.access.policy import Permission
+from kiosk.audit import Node, Outcome, events
+from kiosk.imaging.calls import Imaging
+from kiosk.imaging.peers import Peer
+from kiosk.imaging.studies.model import Instance, Series, SeriesContents, Study, TagRow
+from kiosk.operations.operations import InstancesArrived, OpenedStudy
+from kiosk.operations.perform import Ending, Operation
+from kiosk.operations.principal import Principal, Session
+from kiosk.operations.statement import Statement, who
+from kiosk.operations.subjects import patient_ref, study_ref
+
+DOCUMENT_MODALITIES = frozenset({"SR", "PR", "KO", "SEG", "REG", "DOC", "OT", "RTSTRUCT", "RTPLAN", "RTDOSE"})
+LOOK_EVERY = 0.7
+"""Seconds between two orderings of a series that is still arriving, at first; the pause grows with the series."""
+
+
+@dataclass(frozen=True)
+class OpenStudy(Operation[Series, OpenedStudy]):
+    """C-FIND at SERIES level; counts that the archive does not give are counted at IMAGE level."""
+
+    name: ClassVar[str] = "open_study"
+    permission: ClassVar[Permission | None] = Permission.OPEN_STUDY
+    accepts: ClassVar[tuple[type, ...]] = (Session,)
+
+    imaging: Imaging
+    archive: Peer
+    study: Study
+
+    def intent(self, by: Principal) -> Statement:
+        """Which study of which patient."""
+        return Statement("Open study", patient=patient_ref(self.study.patient), details=_study_details(self.study))
+
+    def act(self, by: Principal, cancel: Event) -> Generator[Series, None, OpenedStudy]:
+        """Series as they come, then all of them in reading order."""
+        uid = self.study.study_instance_uid
+        notes: tuple[str, ...] = ()
+        found: list[Series] = []
+        answers = self.imaging.find_series(self.archive, uid, cancel)
+        while True:
+            try:
+                series = next(answers)
+            except StopIteration as stop:
+                notes = stop.value.notes
+                break
+            found.append(series)
+            yield series
+        for index, series in enumerate(found):
+            if series.instance_count is None:
+                found[index] = replace(series, instance_count=self._count(series, cancel))
+                yield found[index]
+        return OpenedStudy(self.study, tuple(sorted(found, key=_reading_order)), notes)
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        return _accessed(by, self.archive, self.study, ending, f"Open study: {ending.words}")
+
+    def _count(self, series: Series, cancel: Event) -> int:
+        answers = self.imaging.find_instances(
+            self.archive, series.study_instance_uid, series.series_instance_uid, cancel
+        )
+        return sum(1 for _ in answers)
+
+
+@dataclass(frozen=True)
+class OpenSeries(Operation[InstancesArrived, SeriesContents]):
+    """C-GET of a series into the session's spool, ordered while it arrives."""
+
+    name: ClassVar[str] = "open_series"
+    permission: ClassVar[Permission | None] = Permission.OPEN_SERIES
+    accepts: ClassVar[tuple[type, ...]] = (Session,)
+
+    imaging: Imaging
+    archive: Peer
+    study: Study
+    series: Series
+    spool: str
+
+    def intent(self, by: Principal) -> Statement:
+        """Which series of which study."""
+        return Statement(
+            "Open series",
+            patient=patient_ref(self.study.patient),
+            details=(*_study_details(self.study), ("series", self.series.series_instance_uid)),
+        )
+
+    def act(self, by: Principal, cancel: Event) -> Generator[InstancesArrived, None, SeriesContents]:
+        """Counts as instances arrive, their order from time to time, and at the end the whole."""
+        series, files = self.series, []
+        pause, looked = LOOK_EVERY, 0.0
+        answers = self.imaging.retrieve(
+            self.archive, series.study_instance_uid, series.series_instance_uid, (), self.spool, cancel
+        )
+        while True:
+            try:
+                files.append(next(answers).file)
+            except StopIteration as stop:
+                retrieved = stop.value
+                break
+            contents = None
+            if time.monotonic() - looked > pause:
+                contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
+                looked, pause = time.monotonic(), pause * 2
+            yield InstancesArrived(len(files), series.instance_count, contents)
+        contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
+        if retrieved.reason or retrieved.failed:
+            missing = f"{retrieved.failed} instances did not come" if retrieved.failed else "Not everything came"
+            note = f"{missing}: {retrieved.reason}" if retrieved.reason else missing
+            contents = replace(contents, notes=(note, *contents.notes))
+        return contents
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        said = f"Open series: {ending.items} instances, {ending.words}"
+        return _accessed(by, self.archive, self.study, ending, said, ("series", self.series.series_instance_uid))
+
+
+@dataclass(frozen=True)
+class ReadTags(Operation[TagRow, None]):
+    """The data elements of one retrieved instance."""
+
+    name: ClassVar[str] = "tags"
+    permission: ClassVar[Permission | None] = Permission.READ_TAGS
+    accepts: ClassVar[tuple[type, ...]] = (Session,)
+
+    imaging: Imaging
+    archive: Peer
+    study: Study
+    instance: Instance
+    spool: str
+
+    def intent(self, by: Principal) -> Statement:
+        """Which instance."""
+        return Statement("Read tags", patient=patient_ref(self.study.patient), details=(self._instance,))
+
+    def act(self, by: Principal, cancel: Event) -> Generator[TagRow, None, None]:
+        """Rows as the worker parses them."""
+        yield from self.imaging.tags(self.instance.file, self.spool, cancel)
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        return _accessed(by, self.archive, self.study, ending, f"Read tags: {ending.words}", self._instance)
+
+    @property
+    def _instance(self) -> tuple[str, str]:
+        return "instance", self.instance.sop_instance_uid
+
+
+def _reading_order(series: Series) -> tuple[bool, bool, int, str]:
+    number = series.number
+    return series.modality in DOCUMENT_MODALITIES, number is None, number or 0, series.series_instance_uid
+
+
+def _study_details(study: Study) -> tuple[tuple[str, str], ...]:
+    return ("study", study.study_instance_uid), ("archive", study.archive)
+
+
+def _accessed(
+    by: Principal, archive: Peer, study: Study, ending: Ending, said: str, *details: tuple[str, str]
+) -> Statement:
+    wrong = "" if ending.outcome is Outcome.SUCCESS else ending.words
+    messages = events.instances_accessed(
+        who(by),
+        Node(archive.calling_ae_title),
+        (study_ref(study),),
+        patient_ref(study.patient),
+        ending.outcome,
+        wrong,
+    )
+    return Statement(
+        said, ending.outcome, messages, patient_ref(study.patient), details=(*_study_details(study), *details)
+    )

@@ -1,0 +1,252 @@
+"""The outbox at work: one push after another, each in the name of whoever asked for it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import Event
+
+from kiosk.clock import Clock
+from kiosk.errors import Cancelled, ImagingError, KioskError, NotAllowed, StorageFull, TrailError
+from kiosk.imaging.calls import Imaging
+from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
+from kiosk.imaging.peers import Peer
+from kiosk.imaging.spool import Spool
+from kiosk.imaging.studies.model import Study
+from kiosk.operations.deliver_push import Delivered, DeliverPush
+from kiosk.operations.facts import FailedInstance, TransferProgress, TransferState
+from kiosk.operations.hub import Hub
+from kiosk.operations.job import Errand, read_errand, write_errand
+from kiosk.operations.operations import PushRequest
+from kiosk.operations.perform import Desk, perform
+from kiosk.operations.principal import Session
+from kiosk.operations.push import delegate
+from kiosk.operations.transfer_meter import TransferMeter
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks for a push whose pause is over."""
+PAUSES = (2, 5, 15, 60, 300)
+"""Seconds before a push that a peer broke off is tried again, by itself; after the last it waits for a person."""
+STOP_SECONDS = 10.0
+SHOW_EVERY = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class Deliverer:
+    """Owns the outbox's thread. Pushes of the person at the terminal are posted to them as they move."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        imaging: Imaging,
+        outbox: Outbox,
+        spool: Spool,
+        archive: Callable[[str], Peer],
+        destination: Callable[[str], Peer],
+        hub: Hub,
+        clock: Clock,
+    ) -> None:
+        self._desk = desk
+        self._imaging = imaging
+        self._outbox = outbox
+        self._archive = archive
+        self._destination = destination
+        self._spool = spool
+        self._hub = hub
+        self._clock = clock
+        self._wake = Event()
+        self._stopping = Event()
+        self._lock = threading.Lock()
+        self._viewer: tuple[str, str] | None = None
+        self._running: tuple[str, Event] | None = None
+        self._shown: dict[str, TransferProgress] = {}
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Takes up what an earlier run left; spooled files that no push needs are wiped."""
+        needed = self._outbox.files()
+        for file in self._spool.names():
+            if file not in needed:
+                self._spool.remove(file)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Breaks off what runs; it goes on at the next start."""
+        self._stopping.set()
+        self._wake.set()
+        with self._lock:
+            if self._running is not None:
+                self._running[1].set()
+        self._thread.join(STOP_SECONDS)
+
+    def viewer_came(self, session_id: str, user_id: str) -> None:
+        """The person at the terminal sees their own pushes that are not done."""
+        with self._lock:
+            self._viewer = (session_id, user_id)
+            self._shown.clear()
+        for job in self._outbox.jobs():
+            if job.state is not JobState.DONE:
+                self._show(job)
+
+    def viewer_left(self) -> None:
+        """Nobody is at the terminal."""
+        with self._lock:
+            self._viewer = None
+            self._shown.clear()
+
+    def add(self, request: PushRequest, session: Session) -> str:
+        """A push, durable in the outbox when this returns its job ID."""
+        job_id = self._outbox.new_job_id()
+        errand = Errand(request.study, delegate(session, job_id))
+        self._outbox.add(
+            OutboxJob(
+                job_id=job_id,
+                owner=session.user_id,
+                errand=write_errand(errand),
+                archive=request.study.archive,
+                destination=request.destination,
+                study_instance_uid=request.study.study_instance_uid,
+                series_instance_uids=request.series_instance_uids,
+                state=JobState.WAITING,
+            )
+        )
+        self._show(self._outbox.job(job_id))
+        self._wake.set()
+        return job_id
+
+    def about(self, session_id: str, job_id: str) -> tuple[Study, str]:
+        """The study and destination of a push of the person at the terminal; raises NotAllowed for another's."""
+        job = self._outbox.job(job_id)
+        with self._lock:
+            viewer = self._viewer
+        if viewer is None or viewer != (session_id, job.owner):
+            raise NotAllowed("That is not one of your transfers.")
+        return read_errand(job.errand).study, job.destination
+
+    def cancel(self, job_id: str) -> None:
+        """Stops a push at once, running or waiting; a push that is over stays as it is."""
+        with self._lock:
+            if self._running is not None and self._running[0] == job_id:
+                self._running[1].set()
+                return
+        job = self._outbox.job(job_id)
+        if not job.state.is_final:
+            self._outbox.set_state(job_id, JobState.CANCELLED, "Cancelled.")
+            self._show(self._outbox.job(job_id))
+
+    def retry(self, job_id: str) -> None:
+        """What failed or was cancelled is tried again, at once."""
+        self._outbox.retry(job_id)
+        self._show(self._outbox.job(job_id))
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            job = None if self._hub.out_of_service else self._outbox.next_due(self._clock.now())
+            if job is None:
+                self._wake.wait(LOOK_EVERY)
+                continue
+            cancel = Event()
+            with self._lock:
+                self._running = (job.job_id, cancel)
+            try:
+                self._deliver(job, cancel)
+            except TrailError as error:
+                log.error("a push waits for the trail: %s", error)
+                self._outbox.set_state(job.job_id, JobState.WAITING, str(error))
+                self._wake.wait(LOOK_EVERY)
+            finally:
+                with self._lock:
+                    self._running = None
+
+    def _deliver(self, job: OutboxJob, cancel: Event) -> None:
+        errand = read_errand(job.errand)
+        try:
+            act = DeliverPush(
+                self._imaging,
+                self._outbox,
+                self._archive(job.archive),
+                self._destination(job.destination),
+                errand.study,
+                job.job_id,
+                str(self._spool.folder),
+            )
+            work = perform(self._desk, errand.delegation, act, cancel)
+            meter = TransferMeter(self._clock.monotonic)
+            while True:
+                try:
+                    state = next(work)
+                except StopIteration as stop:
+                    delivered: Delivered = stop.value
+                    break
+                if meter.is_due(SHOW_EVERY):
+                    self._show(self._outbox.job(job.job_id), meter, state)
+            self._settle(job, delivered)
+        except Cancelled:
+            if self._stopping.is_set():
+                self._outbox.set_state(job.job_id, JobState.WAITING, "Goes on when the kiosk is back.")
+            else:
+                self._outbox.set_state(job.job_id, JobState.CANCELLED, "Cancelled.")
+        except (ImagingError, StorageFull) as error:
+            self._put_off(job, error)
+        except TrailError:
+            raise
+        except KioskError as error:
+            self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
+        self._show(self._outbox.job(job.job_id))
+
+    def _settle(self, job: OutboxJob, delivered: Delivered) -> None:
+        if delivered.later:
+            self._put_off(job, ImagingError(delivered.later))
+        elif delivered.failed:
+            plural = "s" if delivered.failed > 1 else ""
+            said = f"{delivered.failed} instance{plural} did not arrive."
+            self._outbox.set_state(job.job_id, JobState.FAILED, said)
+        else:
+            self._outbox.set_state(job.job_id, JobState.DONE, "")
+            for file in self._outbox.forget_files(job.job_id):
+                self._spool.remove(file)
+
+    def _put_off(self, job: OutboxJob, error: KioskError) -> None:
+        """Later, by itself, with longer pauses; after the last of them a person decides."""
+        if job.attempts >= len(PAUSES):
+            self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
+            return
+        pause = PAUSES[job.attempts]
+        due = self._clock.now() + timedelta(seconds=pause)
+        self._outbox.put_off(job.job_id, due, f"{error} Tried again in {pause} s.")
+
+    def _show(self, job: OutboxJob, meter: TransferMeter | None = None, state: TransferState | None = None) -> None:
+        with self._lock:
+            viewer = self._viewer
+        if viewer is None or viewer[1] != job.owner:
+            return
+        progress = self._outbox_progress(job, viewer[0])
+        if meter is not None and state is not None:
+            meter.note(progress.bytes_done)
+            left = meter.seconds_left(progress.bytes_total - progress.bytes_done)
+            progress = replace(progress, state=state, rate=meter.rate, seconds_left=left)
+        self._hub.publish(progress)
+
+    def _outbox_progress(self, job: OutboxJob, session_id: str) -> TransferProgress:
+        errand = read_errand(job.errand)
+        counts = self._outbox.counts(job.job_id)
+        return TransferProgress(
+            session_id=session_id,
+            job_id=job.job_id,
+            state=TransferState(job.state.value),
+            patient=errand.study.patient,
+            study_description=errand.study.description,
+            destination=job.destination,
+            instances_total=counts.total,
+            instances_fetched=counts.fetched,
+            instances_done=counts.sent,
+            instances_failed=counts.failed,
+            bytes_total=counts.bytes_total,
+            bytes_done=counts.bytes_sent,
+            sentence=job.sentence,
+            failures=tuple(FailedInstance(one.sop_instance_uid, one.reason) for one in counts.failures),
+        )

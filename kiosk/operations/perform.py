@@ -1,0 +1,170 @@
+"""The one way to do anything: authorise, record the intent, act, record the outcome.
+
+An act is an `Operation`; nothing in the kiosk runs one except `perform`. The intent is durable before the act begins,
+and an act whose outcome cannot be recorded takes the kiosk out of service.
+"""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from threading import Event
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from kiosk.access.policy import Permission
+from kiosk.audit import Entry, Outcome, Phase, Receipt, events
+from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, TrailError
+from kiosk.operations.principal import Principal, Session
+from kiosk.operations.statement import Statement, actor_of, who
+
+Item_co = TypeVar("Item_co", covariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an act ended: `error` None when it went through. `items` counts what it yielded."""
+
+    error: KioskError | None = None
+    interrupted: bool = False
+    items: int = 0
+    result: object = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """PS3.15 A.5.3: 0 success, 4 when the person cancelled, 8 when it failed."""
+        if self.interrupted or isinstance(self.error, Cancelled):
+            return Outcome.MINOR
+        return Outcome.SUCCESS if self.error is None else Outcome.SERIOUS
+
+    @property
+    def words(self) -> str:
+        """How it ended, for the outcome's sentence."""
+        if self.interrupted:
+            return "broken off"
+        return "done" if self.error is None else str(self.error)
+
+
+class Operation(ABC, Generic[Item_co, Result_co]):
+    """One act. Subclasses are frozen dataclasses of a request and the tools it needs."""
+
+    name: ClassVar[str]
+    permission: ClassVar[Permission | None]
+    accepts: ClassVar[tuple[type, ...]]
+
+    @abstractmethod
+    def intent(self, by: Principal) -> Statement:
+        """What is about to be done."""
+
+    @abstractmethod
+    def act(self, by: Principal, cancel: Event) -> Generator[Item_co, None, Result_co]:
+        """Does it; yields what comes on the way. Raises KioskError only."""
+
+    @abstractmethod
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        """What came of it."""
+
+
+class Deed(Operation[None, Result_co]):
+    """An act that yields nothing on the way."""
+
+    @abstractmethod
+    def do(self, by: Principal, cancel: Event) -> Result_co:
+        """Does it. Raises KioskError only."""
+
+    def act(self, by: Principal, cancel: Event) -> Generator[None, None, Result_co]:
+        """The deed as a generator of nothing."""
+        yield from ()
+        return self.do(by, cancel)
+
+
+class Ledger(Protocol):
+    """Where intents and outcomes go; append raises TrailError and takes the kiosk out of service."""
+
+    def append(self, entry: Entry) -> Receipt:
+        """Durable when it returns."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What `perform` needs: the trail, and how to ask whether a session is still open."""
+
+    ledger: Ledger
+    is_open: Callable[[str], bool]
+
+
+def perform(
+    desk: Desk, by: Principal, operation: Operation[Item_co, Result_co], cancel: Event | None = None
+) -> Generator[Item_co, None, Result_co]:
+    """Runs one operation for one principal, leaving an intent and an outcome.
+
+    Raises NotAllowed or NoSession (on record) before anything is done, TrailError when it cannot be recorded, and
+    whatever KioskError the act ends with.
+    """
+    act_id = uuid.uuid4().hex
+    _authorise(desk, by, operation, act_id)
+    _record(desk, by, operation.name, act_id, Phase.INTENT, operation.intent(by))
+    items, ended = 0, Ending(interrupted=True)
+    work = operation.act(by, cancel or Event())
+    try:
+        while True:
+            try:
+                item = next(work)
+            except StopIteration as stop:
+                ended = Ending(items=items, result=stop.value)
+                return stop.value  # type: ignore[no-any-return]  # the act's own result type
+            items += 1
+            ended = Ending(interrupted=True, items=items)
+            yield item
+    except KioskError as error:
+        ended = Ending(error=error, items=items)
+        raise
+    finally:
+        work.close()
+        if not isinstance(ended.error, TrailError):
+            _record(desk, by, operation.name, act_id, Phase.OUTCOME, operation.outcome(by, ended))
+
+
+def finish(work: Generator[object, None, T]) -> T:
+    """Runs a performed operation whose items nobody needs."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # the generator's own result type
+
+
+def _authorise(desk: Desk, by: Principal, operation: Operation[object, object], act_id: str) -> None:
+    if isinstance(by, Session) and not desk.is_open(by.session_id):
+        refusal: KioskError = NoSession("The session has ended. Tap your badge to go on.")
+    elif type(by) not in operation.accepts:
+        refusal = NotAllowed(f"{operation.name.replace('_', ' ')} cannot be done this way.")
+    elif isinstance(by, Session) and operation.permission is not None and operation.permission not in by.permissions:
+        refusal = NotAllowed(f"Your role ({by.role}) may not do this: {operation.name.replace('_', ' ')}.")
+    else:
+        return
+    said = Statement(
+        f"Refused: {operation.name.replace('_', ' ')}. {refusal}",
+        Outcome.SERIOUS,
+        events.restricted_function(who(by), operation.name, str(refusal)),
+    )
+    _record(desk, by, operation.name, act_id, Phase.EVENT, said)
+    raise refusal
+
+
+def _record(desk: Desk, by: Principal, act: str, act_id: str, phase: Phase, said: Statement) -> Receipt:
+    return desk.ledger.append(
+        Entry(
+            act=act,
+            act_id=act_id,
+            phase=phase,
+            actor=actor_of(by, said),
+            summary=said.summary,
+            outcome=said.outcome,
+            messages=said.messages,
+            patient=said.patient,
+            proof=said.proof,
+            details=said.details,
+        )
+    )

@@ -1,0 +1,221 @@
+"""Nothing happens off the record: a walk over every operation there is."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, ClassVar
+
+import pytest
+
+import kiosk.operations
+from kiosk.audit import AuditSource, Outcome, Phase, Trail
+from kiosk.clock import SystemClock
+from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, TrailError
+from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
+from kiosk.operations.operations import Operations
+from kiosk.operations.perform import Desk, Ending, Operation, finish, perform
+from kiosk.operations.principal import Delegation, Principal, Session, System
+from kiosk.operations.service import ResumeService
+from kiosk.operations.statement import Statement
+from tests.kiosk.operations import acts
+from tests.kiosk.operations.ledgers import FullDisk, MemoryLedger
+
+KINDS: dict[str, set[type]] = {
+    "tap": {System},
+    "enter_pin": {System},
+    "abandon_pin": {System},
+    "sign_out": {Session, System},
+    "query": {Session},
+    "open_study": {Session},
+    "open_series": {Session},
+    "tags": {Session},
+    "push": {Session},
+    "cancel_push": {Session},
+    "retry_push": {Session},
+    "deliver": {Delegation},
+    "staff_bootstrap": {System},
+    "staff_add": {Session, System},
+    "staff_enrol": {Session, System},
+    "staff_list": {Session, System},
+    "read_audit": {Session, System},
+    "verify_audit": {Session, System},
+    "start": {System},
+    "stop": {System},
+    "reader": {System},
+    "resume": {System},
+}
+"""Who may do what: a change here is a decision about security, not about code."""
+
+LOOKS = {"station", "subscribe", "touch", "picture", "destinations", "present", "close"}
+"""Methods of the front ends' protocol that are no acts of their own: `picture` shows a series whose opening is on
+record, `present` and `close` lead to acts (a tap, a stop), the others tell no patient."""
+
+
+def operations() -> set[type[Operation[Any, Any]]]:
+    for module in pkgutil.iter_modules(kiosk.operations.__path__):
+        importlib.import_module(f"kiosk.operations.{module.name}")
+
+    def below(base: type) -> Iterator[type]:
+        for child in base.__subclasses__():
+            yield child
+            yield from below(child)
+
+    return {one for one in below(Operation) if one.__module__.startswith("kiosk.") and "name" in vars(one)}
+
+
+@pytest.fixture
+def trail(tmp_path: Path) -> Iterator[Trail]:
+    with Trail(tmp_path / "trail.db", "test", AuditSource("test"), SystemClock(), reserve_bytes=0) as trail:
+        yield trail
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.open()
+    outbox.add(
+        OutboxJob("job", "a.weber", b"{}", "Archive", "Archive", "1.2.3", (), JobState.WAITING),
+    )
+    yield outbox
+    outbox.close()
+
+
+@pytest.fixture
+def did() -> list[str]:
+    return []
+
+
+@pytest.fixture(params=[False, True], ids=["answering", "broken"])
+def every_act(
+    request: pytest.FixtureRequest, trail: Trail, outbox: Outbox, tmp_path: Path, did: list[str]
+) -> list[Operation[Any, Any]]:
+    return list(acts.makers(trail, outbox, tmp_path, did, broken=request.param))
+
+
+def attempt(desk: Desk, by: Principal, act: Operation[Any, Any]) -> KioskError | None:
+    try:
+        finish(perform(desk, by, act))
+    except KioskError as error:
+        return error
+    return None
+
+
+def test_the_walk_meets_every_operation(every_act: list[Operation[Any, Any]]) -> None:
+    assert {type(act) for act in every_act} == operations()
+    assert {act.name for act in every_act} == set(KINDS)
+
+
+def test_every_operation_leaves_an_intent_and_an_outcome(every_act: list[Operation[Any, Any]]) -> None:
+    for act in every_act:
+        for by in acts.PRINCIPALS:
+            if type(by) in KINDS[act.name]:
+                ledger = MemoryLedger()
+                attempt(Desk(ledger, lambda _: True), by, act)
+                assert ledger.phases(act.name) == [Phase.INTENT, Phase.OUTCOME], act.name
+                intent, outcome = ledger.entries
+                assert intent.act_id == outcome.act_id
+                assert outcome.outcome is not None
+
+
+def test_no_operation_runs_without_a_trail(every_act: list[Operation[Any, Any]], did: list[str]) -> None:
+    for act in every_act:
+        for by in acts.PRINCIPALS:
+            if type(by) in KINDS[act.name]:
+                assert isinstance(attempt(Desk(FullDisk(), lambda _: True), by, act), TrailError), act.name
+    assert not did
+
+
+def test_every_operation_takes_its_own_kinds_of_principal_and_no_other(
+    every_act: list[Operation[Any, Any]], did: list[str]
+) -> None:
+    for act in every_act:
+        assert set(act.accepts) == KINDS[act.name], act.name
+        for by in acts.PRINCIPALS:
+            if type(by) not in KINDS[act.name]:
+                ledger = MemoryLedger()
+                assert isinstance(attempt(Desk(ledger, lambda _: True), by, act), NotAllowed)
+                assert ledger.phases(act.name) == [Phase.EVENT]
+    assert not did
+
+
+def test_a_session_needs_the_permission_of_its_role(every_act: list[Operation[Any, Any]], did: list[str]) -> None:
+    nobody = Session("s1", "x", "X", "service", acts.BADGE, frozenset())
+    for act in every_act:
+        if Session in act.accepts and act.permission is not None:
+            ledger = MemoryLedger()
+            assert isinstance(attempt(Desk(ledger, lambda _: True), nobody, act), NotAllowed)
+            assert [entry.messages[0].event_types[0].value for entry in ledger.entries] == ["110132"]
+    assert not did
+
+
+def test_a_session_that_has_ended_does_nothing(every_act: list[Operation[Any, Any]], did: list[str]) -> None:
+    for act in every_act:
+        if Session in act.accepts:
+            assert isinstance(attempt(Desk(MemoryLedger(), lambda _: False), acts.SESSION, act), NoSession)
+    assert not did
+
+
+def test_what_a_person_does_carries_their_badge(every_act: list[Operation[Any, Any]]) -> None:
+    for act in every_act:
+        for by in (acts.SESSION, acts.DELEGATION):
+            if type(by) in act.accepts:
+                ledger = MemoryLedger()
+                attempt(Desk(ledger, lambda _: True), by, act)
+                assert all(entry.actor.badge == ("uid:04A1B2C3D4E580",) for entry in ledger.entries), act.name
+
+
+def test_every_method_of_the_front_ends_is_an_act_or_a_known_look() -> None:
+    methods = {name for name, _ in inspect.getmembers(Operations, inspect.isfunction) if not name.startswith("_")}
+    assert methods - LOOKS <= set(KINDS)
+    assert methods >= LOOKS
+
+
+@dataclass(frozen=True)
+class Counting(Operation[int, None]):
+    """Yields numbers until cancelled."""
+
+    name: ClassVar[str] = "counting"
+    permission: ClassVar[None] = None
+    accepts: ClassVar[tuple[type, ...]] = (System,)
+
+    def intent(self, by: Principal) -> Statement:
+        return Statement("begin")
+
+    def act(self, by: Principal, cancel: Event) -> Generator[int, None, None]:
+        number = 0
+        while not cancel.is_set():
+            yield number
+            number += 1
+        raise Cancelled
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        return Statement(f"{ending.items} items, {ending.words}", ending.outcome)
+
+
+def test_an_act_that_is_abandoned_is_on_record_as_broken_off() -> None:
+    ledger = MemoryLedger()
+    work = perform(Desk(ledger, lambda _: True), acts.SYSTEM, Counting())
+    assert [next(work), next(work)] == [0, 1]
+    work.close()
+    assert [entry.summary for entry in ledger.entries] == ["begin", "2 items, broken off"]
+    assert ledger.entries[-1].outcome is Outcome.MINOR
+
+
+def test_an_act_that_is_cancelled_is_on_record_as_cancelled() -> None:
+    ledger, cancel = MemoryLedger(), Event()
+    work = perform(Desk(ledger, lambda _: True), acts.SYSTEM, Counting(), cancel)
+    next(work)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        finish(work)
+    assert ledger.entries[-1].summary == "1 items, Cancelled."
+
+
+def test_an_act_whose_outcome_cannot_be_recorded_has_not_succeeded() -> None:
+    work = perform(Desk(FullDisk(room=1), lambda _: True), acts.SYSTEM, ResumeService(acts.NODE, "", "", lambda: None))
+    with pytest.raises(TrailError):
+        finish(work)
