@@ -1,11 +1,8 @@
-"""What the trail asks of the file system: room, one writer, no other readers, durability of names."""
+"""What the trail asks of the file system: room, no other readers, durability of names."""
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
-
-from kiosk.errors import TrailError
 
 PRIVATE_FILE: Final = 0o600
 OTHERS: Final = 0o077
@@ -15,20 +12,6 @@ def free_bytes(directory: Path) -> int:
     """What an ordinary user may still write on the file system of `directory`, in bytes; raises OSError."""
     status = os.statvfs(directory)
     return status.f_bavail * status.f_frsize
-
-
-def lock(path: Path) -> int:
-    """An exclusive lock that lasts as long as the descriptor; raises TrailError when another process holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise TrailError("Another process is writing the audit trail.") from None
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def make_private(path: Path) -> None:

@@ -63,6 +63,9 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 def create(connection: sqlite3.Connection, identity: Identity) -> None:
     """Makes the schema and the genesis in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
+    if not is_empty(connection):  # two processes found it empty, and the other was first
+        connection.execute("ROLLBACK")
+        return
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (identity.kiosk_id, identity.install_nonce, FORMAT_VERSION))

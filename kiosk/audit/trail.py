@@ -1,6 +1,5 @@
-"""The trail: the one writer of one chained, append-only file."""
+"""The trail: one chained, append-only file, whose writers take turns."""
 
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Final
 from kiosk.audit import reading, store
 from kiosk.audit.canonical import encode_body
 from kiosk.audit.chain import link
-from kiosk.audit.disk import free_bytes, lock, make_private, sync_directory
+from kiosk.audit.disk import free_bytes, make_private, sync_directory
 from kiosk.audit.message import AuditSource
 from kiosk.audit.read_only import ReadOnlyTrail
 from kiosk.audit.record import Entry, Head, Phase, Receipt, Record
@@ -29,7 +28,8 @@ PRIVATE_DIRECTORY: Final = 0o700
 
 
 class Trail:
-    """Appends entries durably and in one order. Any thread may use it; one process at a time may have it open.
+    """Appends entries durably and in one order. Any thread may use it, and several processes that know its kiosk id:
+    each takes the lock for one append, and chains what others appended meanwhile before it adds its own.
 
     Whatever fails while appending raises TrailError with a sentence for the screen; from then on every append is
     refused until `reopen()` has gone through.
@@ -50,7 +50,6 @@ class Trail:
         self._reserve_bytes = reserve_bytes
         self._mutex = RLock()
         self._connection: sqlite3.Connection | None = None
-        self._lock_file: int | None = None
         self._head: Head | None = None
         self._last_time: datetime | None = None
         self._failure = "The audit trail is not open."
@@ -70,8 +69,8 @@ class Trail:
     def open(self) -> None:
         """Takes the file, making it (0600, in a directory 0700) when there is none.
 
-        Raises TrailError when another process has it, when it belongs to another kiosk, when its last records do not
-        chain up to its head, when the disk is under its reserve, or when the clock stands before the last record.
+        Raises TrailError when it belongs to another kiosk, when its last records do not chain up to its head, when the
+        disk is under its reserve, or when the clock stands before the last record.
         """
         with self._mutex:
             if self._connection is not None:
@@ -114,10 +113,12 @@ class Trail:
             body = encode_body(entry, now, self._source)
             try:
                 self._require_room()
-                self._require_time(now)
-                sequence = self._head.sequence + 1
-                row = store.Row(sequence, body, link(self._head.hash, sequence, body))
-                self._write(self._connection, self._head, row, entry)
+                with _transaction(self._connection):
+                    head = self._catch_up(self._connection, self._head)
+                    self._require_time(now)
+                    sequence = head.sequence + 1
+                    row = store.Row(sequence, body, link(head.hash, sequence, body))
+                    _write(self._connection, row, entry)
             except (sqlite3.Error, OSError, TrailError) as error:
                 self._failure = _sentence("written", error)
                 raise TrailError(self._failure) from error
@@ -126,7 +127,7 @@ class Trail:
             return Receipt(row.sequence, row.hash, now)
 
     def head(self) -> Head:
-        """The last record's place and hash; raises TrailError when the trail is not open."""
+        """Place and hash of the last record seen from here; raises TrailError when the trail is not open."""
         with self._mutex:
             if self._head is None:
                 raise TrailError(self._failure)
@@ -155,7 +156,6 @@ class Trail:
 
     def _take(self) -> None:
         self._path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        self._lock_file = lock(self._path.with_name(self._path.name + ".lock"))
         make_private(self._path)
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
@@ -205,25 +205,33 @@ class Trail:
             behind = int((self._last_time - now).total_seconds())
             raise TrailError(f"The clock stands {behind} s before the last record of the audit trail.")
 
-    def _write(self, connection: sqlite3.Connection, head: Head, row: store.Row, entry: Entry) -> None:
-        with _transaction(connection):
-            # A writer that went round the lock file would fork the chain; its record is seen here.
-            if store.head(connection) != head:
-                raise TrailError("Something else has written to the audit trail.")
-            store.insert(connection, row)
-            if entry.phase is Phase.INTENT:
-                store.open_intent(connection, row.sequence, entry.act_id)
-            elif entry.phase is Phase.OUTCOME:
-                store.close_intent(connection, entry.act_id)
+    def _catch_up(self, connection: sqlite3.Connection, known: Head) -> Head:
+        """The head as it is now, reached link by link from the one we knew: another writer's records, or a forgery."""
+        now = store.head(connection)
+        value = known.hash
+        for start, stop in store.stretches(known.sequence + 1, now.sequence):
+            for row in store.rows(connection, start, stop):
+                if link(value, row.sequence, row.body) != row.hash:
+                    raise TrailError(f"Something else has written to the audit trail, at record {row.sequence}.")
+                self._last_time = reading.record_of(row, value).time
+                value = row.hash
+        if now.sequence < known.sequence or value != now.hash:
+            raise TrailError("Something else has written to the audit trail.")
+        return now
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
-        lock_file, self._lock_file = self._lock_file, None
         self._head = self._last_time = None
         if connection is not None:
             connection.close()
-        if lock_file is not None:
-            os.close(lock_file)
+
+
+def _write(connection: sqlite3.Connection, row: store.Row, entry: Entry) -> None:
+    store.insert(connection, row)
+    if entry.phase is Phase.INTENT:
+        store.open_intent(connection, row.sequence, entry.act_id)
+    elif entry.phase is Phase.OUTCOME:
+        store.close_intent(connection, entry.act_id)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from kiosk.config.model import KioskConfig, Section
 
 
 def dump(config: KioskConfig, folder: Path | None = None) -> str:
-    """Every setting, defaults too, in the order of the model. Paths in `folder`, where the file will lie, are relative."""
+    """Every setting, defaults too, in the order of the model; paths below `folder`, the file's place, are relative."""
     blocks = []
     for item in fields(config):
         value = getattr(config, item.name)

@@ -4,7 +4,6 @@ import difflib
 import os
 import tomllib
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -84,11 +83,6 @@ class _Loading:
             if not text or not text.isprintable():
                 raise self._error(f"{where} must be a path.")
             return Path(os.path.normpath(self.path.absolute().parent / text))
-        if issubclass(kind, StrEnum):
-            text = self._typed(str, value, "text in quotes", where)
-            if text not in list(kind):
-                raise self._error(f"{where} must be one of {', '.join(kind)}.")
-            return kind(text)
         return self._scalar(kind, value, where)
 
     def _scalar(self, kind: type, value: object, where: str) -> object:

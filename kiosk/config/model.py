@@ -4,7 +4,6 @@ Units are in the names; times are seconds unless they say hours.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -45,10 +44,11 @@ class Kiosk(Section):
 
 @dataclass(frozen=True)
 class Readers(Section):
-    """[readers]: specifications such as "pcsc:ACR1252*"; a card counts once it has lain still for `settle_seconds`."""
+    """[readers]: specifications such as "pcsc:ACR1252*"; a card that
+    comes back within `settle_seconds` of its removal has not been tapped again."""
 
     specs: Annotated[tuple[str, ...], checks.reader_specs] = ("pcsc",)
-    settle_seconds: Annotated[float, between(0, 5)] = 0.25
+    settle_seconds: Annotated[float, between(0, 5)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,11 @@ class SessionRules(Section):
             raise ConfigError("warning_seconds must be less than idle_seconds.")
 
 
-class AuditBadgeId(StrEnum):
-    """How the trail names a badge."""
-
-    UID = "uid"
-    TOKEN = "token"  # noqa: S105 - a word for the trail, not a secret
-    BOTH = "both"
-
-
 @dataclass(frozen=True)
 class AccessConfig(Section):
     """[access]: after a PIN, an authenticated credential needs none for `grace_hours`; 0 asks every time."""
 
     grace_hours: Annotated[float, between(0, 24)] = 8.0
-    audit_badge_id: AuditBadgeId = AuditBadgeId.UID
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from kiosk.config.dump import dump
 from kiosk.config.loader import load
 from kiosk.config.model import (
     AccessConfig,
-    AuditBadgeId,
     Kiosk,
     KioskConfig,
     Limits,
@@ -49,7 +48,7 @@ configs = st.builds(
     ),
     readers=st.builds(Readers, specs=st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple)),
     session=st.builds(SessionRules, idle_seconds=st.floats(31, 86400), cap_seconds=st.floats(1, 604800)),
-    access=st.builds(AccessConfig, grace_hours=st.floats(0, 24), audit_badge_id=st.sampled_from(list(AuditBadgeId))),
+    access=st.builds(AccessConfig, grace_hours=st.floats(0, 24)),
     limits=st.builds(Limits, disk_reserve_bytes=st.integers(0, 2**50)),
     archives=peer_lists,
     destinations=peer_lists,

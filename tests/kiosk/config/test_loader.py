@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.config.loader import load
-from kiosk.config.model import AccessConfig, AuditBadgeId, KioskConfig, Limits, Readers, SessionRules
+from kiosk.config.model import AccessConfig, KioskConfig, Limits, Readers, SessionRules
 from kiosk.errors import ConfigError
 
 LEAST = '[kiosk]\nname = "Room 3"\nstate_directory = "state"\n'
@@ -48,14 +48,14 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         LEAST
         + 'demo = true\ncontrol_socket = "/run/k.sock"\n[readers]\nspecs = ["pcsc:ACR*", "nfcpy:usb"]\n'
         + "[session]\nidle_seconds = 60\nwarning_seconds = 2.5\n"
-        + f'[access]\naudit_badge_id = "both"\n{PEER}timeout = 3\n'
+        + f"[access]\ngrace_hours = 4\n{PEER}timeout = 3\n"
         + PEER.replace("archives", "destinations")
         + 'description = "Neuro"\n',
     )
     assert (config.kiosk.demo, config.kiosk.control_socket) == (True, Path("/run/k.sock"))
     assert config.readers.specs == ("pcsc:ACR*", "nfcpy:usb")
     assert (config.session.idle_seconds, config.session.warning_seconds) == (60.0, 2.5)
-    assert config.access.audit_badge_id is AuditBadgeId.BOTH
+    assert config.access.grace_hours == 4.0
     assert (config.archives[0].timeout, config.destinations[0].description) == (3.0, "Neuro")
 
 
@@ -106,8 +106,8 @@ def test_escapes_in_a_key_do_not_reach_the_message(tmp_path: Path) -> None:
         (LEAST + '[session]\nidle_seconds = "180"\n', "session.idle_seconds"),
         (LEAST + "[session]\nidle_seconds = 2026-01-01\n", "session.idle_seconds"),
         (LEAST + "[limits]\nquery_limit = 500.0\n", "limits.query_limit"),
-        (LEAST + '[access]\naudit_badge_id = "name"\n', "access.audit_badge_id"),
-        (LEAST + "[access]\naudit_badge_id = 1\n", "access.audit_badge_id"),
+        (LEAST + '[access]\ngrace_hours = "long"\n', "access.grace_hours"),
+        (LEAST + "[access]\ngrace_hours = 25\n", "access.grace_hours"),
         (LEAST + "[archives]\nname = 3\n", "archives"),
         ("archives = [3]\n" + LEAST, "archives[0]"),
         ("session = 3\n" + LEAST, "session"),
