@@ -1,0 +1,41 @@
+"""The UID as an identifier: the last rung, for cards that can do nothing better."""
+
+from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
+from readers.reader import Card
+
+KIND = "iso14443"
+
+SENTENCES = {
+    RefusalReason.RANDOM_UID: "This phone shows a different number at every tap. Use the phone app or a card.",
+    RefusalReason.INVALID_UID: "This card shows a number that no real card carries. Use another card.",
+    RefusalReason.NO_UID: "The reader could not read a number from this card. Use another card.",
+}
+
+
+class UidScheme:
+    """Takes the UID at its word (ISO/IEC 14443-3 6.5.4), which anyone can copy: an identifier, never a proof."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in claims and in the directory."""
+        return KIND
+
+    @property
+    def assurance(self) -> Assurance:
+        """A UID identifies and proves nothing."""
+        return Assurance.IDENTIFIER
+
+    def may_apply(self, card: Card) -> bool:
+        """Every card has this much."""
+        return True
+
+    def identify(self, card: Card) -> Claim | Refusal | None:
+        """A claim on a fixed and possible UID, else the reason why there is none."""
+        uid = card.uid
+        if uid is None:
+            return Refusal(RefusalReason.NO_UID, SENTENCES[RefusalReason.NO_UID], KIND)
+        if uid.is_random:
+            return Refusal(RefusalReason.RANDOM_UID, SENTENCES[RefusalReason.RANDOM_UID], KIND, uid)
+        if not uid.is_valid:
+            return Refusal(RefusalReason.INVALID_UID, SENTENCES[RefusalReason.INVALID_UID], KIND, uid)
+        return Claim(KIND, uid.value, uid, self.assurance)

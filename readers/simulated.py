@@ -1,0 +1,241 @@
+"""A reader made of software, for demo and tests: cards are laid on it by name. "simulated:DECK.toml"."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from readers.apdu import Command, Response
+from readers.errors import CardGone, ReaderSpecError, ReaderUnavailable, TransmitFailed
+from readers.pseudo_apdu import answer
+from readers.reader import Card, CardPresented, CardRemoved, ReaderAttached, ReaderEvent, ReaderInfo
+from readers.uid import Uid
+from readers.virtual.card import VirtualCard
+from readers.virtual.deck import Deck
+
+BACKEND = "simulated"
+UNPLUGGED = "The simulated reader is unplugged."
+
+
+def open_spec(argument: str) -> "SimulatedReader":
+    """The reader with the deck in the TOML file `argument`, or with an empty deck; raises ReaderSpecError."""
+    if not argument:
+        return SimulatedReader(Deck())
+    try:
+        deck = Deck.load(Path(argument))
+    except OSError as error:
+        raise ReaderSpecError(f"The deck {argument} cannot be read: {error.strerror}") from None
+    return SimulatedReader(deck, f"{BACKEND}:{argument}")
+
+
+@dataclass
+class _Presence:
+    presentation: int
+    card: VirtualCard
+    until: float | None
+    gone: bool = False
+
+
+class SimulatedCard:
+    """A virtual card on the simulated reader."""
+
+    def __init__(self, reader: "SimulatedReader", presence: _Presence) -> None:
+        self._reader = reader
+        self._presence = presence
+
+    @property
+    def uid(self) -> Uid | None:
+        """The UID of this presentation."""
+        return self._presence.card.uid
+
+    @property
+    def atr(self) -> bytes:
+        """The ATR a PC/SC reader would make."""
+        return self._presence.card.atr
+
+    @property
+    def takes_apdus(self) -> bool:
+        """True for ISO/IEC 14443-4 cards."""
+        return self._presence.card.takes_apdus
+
+    def transmit(self, command: Command) -> Response:
+        """One APDU exchange; raises CardGone when the card left before or during it, else TransmitFailed."""
+        card = self._presence.card
+        self._reader.require_present(self._presence)
+        own = answer(command, card.uid, card.ats_historical)
+        if own is not None:
+            return own
+        if not card.takes_apdus:
+            raise TransmitFailed("This card takes no commands")
+        raw = card.exchange(bytes(command))
+        self._reader.require_present(self._presence)
+        if not raw:
+            self._reader.lose(self._presence)
+            raise CardGone("The card left the field")
+        if len(raw) < 2:
+            raise TransmitFailed("The card's answer has no status word")
+        return Response.parse(raw)
+
+
+class SimulatedReader:
+    """One place for one card. `insert`, `remove`, `unplug` and `plug` are for any thread; a `wait` wakes at once.
+
+    Every coming and going is kept until `wait` has told it, however short the tap was.
+    """
+
+    def __init__(
+        self,
+        deck: Deck | None = None,
+        spec: str = BACKEND,
+        name: str = "Simulated reader",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._deck = deck if deck is not None else Deck()
+        self._spec = spec
+        self._info = ReaderInfo(name, BACKEND)
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._exclusive = threading.Lock()
+        self._events: deque[ReaderEvent] = deque()
+        self._presence: _Presence | None = None
+        self._presentations = 0
+        self._open = False
+        self._plugged = True
+        self._cancelled = False
+
+    @property
+    def spec(self) -> str:
+        """The specification it was made from."""
+        return self._spec
+
+    @property
+    def deck(self) -> Deck:
+        """The cards it knows by name."""
+        return self._deck
+
+    def insert(self, card: str | VirtualCard, seconds: float | None = None) -> None:
+        """Lays a card on, in place of one that is there; for `seconds`, or until `remove`. Raises ReaderError."""
+        chosen = self._deck.card(card) if isinstance(card, str) else card
+        with self._changed:
+            self._take_away()
+            until = None if seconds is None else self._monotonic() + seconds
+            self._lay(chosen, until)
+            self._changed.notify_all()
+
+    def remove(self) -> None:
+        """Takes the card away, if there is one."""
+        with self._changed:
+            self._take_away()
+            self._changed.notify_all()
+
+    def unplug(self) -> None:
+        """The reader is gone for its owner until `plug`; a card on it stays where it is."""
+        with self._changed:
+            self._plugged = False
+            if self._presence is not None:
+                self._presence.gone = True
+            self._changed.notify_all()
+
+    def plug(self) -> None:
+        """The reader is back and can be opened again."""
+        with self._changed:
+            self._plugged = True
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Starts afresh; raises ReaderUnavailable while unplugged."""
+        with self._changed:
+            if not self._plugged:
+                raise ReaderUnavailable(UNPLUGGED)
+            self._expire()
+            presence, self._presence = self._presence, None
+            self._events.clear()
+            self._events.append(ReaderAttached(self._info))
+            self._open = True
+            if presence is not None:
+                presence.gone = True
+                self._lay(presence.card, presence.until)
+
+    def wait(self, timeout: float) -> Sequence[ReaderEvent]:
+        """Everything that happened since the last call, after up to `timeout` seconds; raises ReaderUnavailable."""
+        deadline = self._monotonic() + timeout
+        with self._changed:
+            while True:
+                if not self._plugged or not self._open:
+                    self._open = False
+                    raise ReaderUnavailable(UNPLUGGED if not self._plugged else "The simulated reader is not open.")
+                self._expire()
+                remaining = deadline - self._monotonic()
+                if self._events or self._cancelled or remaining <= 0:
+                    self._cancelled = False
+                    events = list(self._events)
+                    self._events.clear()
+                    return events
+                if self._presence is not None and self._presence.until is not None:
+                    remaining = min(remaining, max(self._presence.until - self._monotonic(), 0.0))
+                self._changed.wait(remaining)
+
+    @contextmanager
+    def connect(self, presented: CardPresented) -> Iterator[Card]:
+        """The presented card, exclusively; entering raises CardGone when it has left."""
+        with self._changed:
+            self._expire()
+            presence = self._presence
+        if presence is None or presence.gone or presence.presentation != presented.presentation:
+            raise CardGone("The card left the field")
+        if not self._exclusive.acquire(blocking=False):
+            raise TransmitFailed("The card is in use")
+        try:
+            yield SimulatedCard(self, presence)
+        finally:
+            self._exclusive.release()
+
+    def cancel(self) -> None:
+        """Ends a `wait`, or the next one."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Lets go; a card stays where it is."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+
+    def require_present(self, presence: _Presence) -> None:
+        """Raises CardGone when that presentation is over, ReaderUnavailable when the reader is."""
+        with self._changed:
+            self._expire()
+            if not self._plugged:
+                raise ReaderUnavailable(UNPLUGGED)
+            if presence.gone:
+                raise CardGone("The card left the field")
+
+    def lose(self, presence: _Presence) -> None:
+        """The card took itself away."""
+        with self._changed:
+            if presence is self._presence:
+                self._take_away()
+                self._changed.notify_all()
+
+    def _lay(self, card: VirtualCard, until: float | None) -> None:
+        card.power_on()
+        self._presentations += 1
+        self._presence = _Presence(self._presentations, card, until)
+        if self._open:
+            self._events.append(CardPresented(self._info, self._presentations, card.atr))
+
+    def _take_away(self) -> None:
+        presence, self._presence = self._presence, None
+        if presence is not None:
+            presence.gone = True
+            if self._open:
+                self._events.append(CardRemoved(self._info, presence.presentation))
+
+    def _expire(self) -> None:
+        presence = self._presence
+        if presence is not None and presence.until is not None and self._monotonic() >= presence.until:
+            self._take_away()

@@ -1,0 +1,97 @@
+"""ReaderWatch over a real pcscd that is killed and started again."""
+
+import time
+from collections.abc import Iterator
+from queue import Queue
+
+import pytest
+
+from readers.pcsc import open_spec
+from readers.reader import Card, CardPresented, CardRemoved, ReaderAttached, ReaderDetached, ReaderEvent
+from readers.uid import Uid
+from readers.virtual.uid_card import UidCard
+from readers.watch import ReaderWatch, Reading
+from tests.pcscd import READERS, PcscWithVpcd
+
+LOST_WITHIN = 2.0
+BACK_WITHIN = 5.0
+BADGE = UidCard(Uid.from_hex("04A1B2C3D4E580"))
+
+
+class Wall:
+    """A watched PC/SC reader and what came of it."""
+
+    def __init__(self, spec: str) -> None:
+        self.events: Queue[ReaderEvent] = Queue()
+        self.taps: Queue[Uid | None] = Queue()
+        self.crashes: list[Exception] = []
+        reader = open_spec(spec.partition(":")[2])
+        self.watch = ReaderWatch(reader, self.events.put, self.on_card, on_crash=self.crashes.append)
+
+    def on_card(self, presented: CardPresented, card: Card) -> Reading:
+        uid = card.uid
+        return Reading(uid, lambda: self.taps.put(uid))
+
+    def expect(self, kind: type[ReaderEvent], seconds: float) -> ReaderEvent:
+        event = self.events.get(timeout=seconds)
+        assert isinstance(event, kind), event
+        return event
+
+
+@pytest.fixture
+def wall(pcsc_with_vpcd: PcscWithVpcd) -> Iterator[Wall]:
+    wall = Wall(pcsc_with_vpcd.spec)
+    wall.watch.start()
+    wall.expect(ReaderAttached, BACK_WITHIN)
+    yield wall
+    wall.watch.stop()
+    assert wall.crashes == []
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.timeout(400)
+def test_a_killed_daemon_is_noticed_and_recovered_from_every_time(
+    pcsc_with_vpcd: PcscWithVpcd, wall: Wall, kills: int
+) -> None:
+    for _ in range(kills):
+        pcsc_with_vpcd.kill_daemon()
+        detached = wall.expect(ReaderDetached, LOST_WITHIN)
+        assert isinstance(detached, ReaderDetached)
+        assert detached.reader.name == READERS[0]
+        assert "pcscd" in detached.reason
+        assert not wall.watch.attached
+        time.sleep(0.3)
+        pcsc_with_vpcd.start_daemon()
+        wall.expect(ReaderAttached, BACK_WITHIN)
+        assert wall.watch.alive
+    pcsc_with_vpcd.insert(BADGE)
+    assert wall.taps.get(timeout=5) == BADGE.uid
+    assert wall.events.qsize() == 1
+
+
+def test_a_tap_is_read_and_its_end_is_told(pcsc_with_vpcd: PcscWithVpcd, wall: Wall) -> None:
+    pcsc_with_vpcd.insert(BADGE)
+    assert wall.taps.get(timeout=5) == BADGE.uid
+    wall.expect(CardPresented, 5)
+    pcsc_with_vpcd.remove()
+    wall.expect(CardRemoved, 5)
+
+
+def test_a_badge_that_rests_while_the_daemon_restarts_is_tapped_once(pcsc_with_vpcd: PcscWithVpcd, wall: Wall) -> None:
+    pcsc_with_vpcd.insert(BADGE)
+    assert wall.taps.get(timeout=5) == BADGE.uid
+    wall.expect(CardPresented, 5)
+    pcsc_with_vpcd.kill_daemon()
+    wall.expect(CardRemoved, LOST_WITHIN)
+    wall.expect(ReaderDetached, LOST_WITHIN)
+    pcsc_with_vpcd.start_daemon()
+    wall.expect(ReaderAttached, BACK_WITHIN)
+    time.sleep(1.5)
+    assert wall.events.empty()
+    assert wall.taps.empty()
+
+
+def test_stop_ends_the_thread_and_lets_the_context_go(pcsc_with_vpcd: PcscWithVpcd, wall: Wall) -> None:
+    wall.watch.stop()
+    assert not wall.watch._thread.is_alive()
+    assert not wall.watch.alive
