@@ -1,0 +1,145 @@
+"""Every data element of a file as rows for a reader, as far as the file parses."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pydicom.datadict import dictionary_description, dictionary_keyword, private_dictionary_description
+
+from kiosk.errors import UnreadableObject
+from kiosk.imaging.studies.elements import ITEM, Element, Walk, implicit_vr
+from kiosk.imaging.studies.model import TagRow
+from kiosk.imaging.studies.source import Source, open_object
+from kiosk.imaging.studies.syntaxes import sop_class_name, transfer_syntax_name
+from kiosk.imaging.studies.values import ASCII_VRS, CHARACTER_SET_VRS, NUMBER_FORMATS, numbers, text_values
+from readers.text import safe_text
+
+MAX_ROWS: Final = 50_000
+_VALUE_LIMIT: Final = 2048
+_CLIPPED_TEXT: Final = 256
+_HEX_BYTES: Final = 8
+_SHOWN_VALUES: Final = 32
+_TEXT_VRS: Final = CHARACTER_SET_VRS | ASCII_VRS
+
+
+def tag_rows(path: Path) -> Iterator[TagRow]:
+    """Rows in file order, file meta information first; the last row of a broken file says where it breaks.
+
+    Raises UnreadableObject before the first row when the file is no DICOM at all.
+    """
+    with open_object(path) as source:
+        try:
+            yield from _rows(source)
+        except UnreadableObject as error:
+            yield _note_row("broken", str(error))
+
+
+def _rows(source: Source) -> Iterator[TagRow]:
+    rows = 0
+    for walk in _walks(source):
+        creators: dict[tuple[int, int, int], str] = {}
+        for element in walk:
+            rows += 1
+            if rows > MAX_ROWS:
+                yield _note_row("more", f"Only the first {MAX_ROWS} data elements are listed.")
+                return
+            yield _row(element, creators)
+
+
+def _walks(source: Source) -> Iterator[Walk]:
+    if source.meta_end > source.meta_start:
+        yield source.walk_meta(_VALUE_LIMIT)
+    yield source.walk(value_limit=_VALUE_LIMIT)
+
+
+def _note_row(word: str, sentence: str) -> TagRow:
+    return TagRow(0, word, "", "", "", safe_text(sentence), "")
+
+
+def _row(element: Element, creators: dict[tuple[int, int, int], str]) -> TagRow:
+    depth, tag = element.depth, element.tag
+    if tag == ITEM:
+        for key in [key for key in creators if key[0] >= depth]:
+            del creators[key]
+        return TagRow(depth, f"Item {element.ordinal}", "", "", "", "", "")
+    group, number = tag >> 16, tag & 0xFFFF
+    vm, value = _value(element)
+    if group % 2 and 0x10 <= number <= 0xFF:
+        creators[depth, group, number] = value
+    creator = creators.get((depth, group, number >> 8), "") if group % 2 and number > 0xFF else ""
+    keyword, name = _names(tag, creator)
+    return TagRow(depth, f"({group:04X},{number:04X})", keyword, element.vr, vm, value, name)
+
+
+def _names(tag: int, creator: str) -> tuple[str, str]:
+    group, number = tag >> 16, tag & 0xFFFF
+    if number == 0:
+        return "", "Group Length"
+    if group % 2 == 0:
+        try:
+            return str(dictionary_keyword(tag)), str(dictionary_description(tag))
+        except KeyError:
+            return "", "Unknown"
+    if 0x10 <= number <= 0xFF:
+        return "", "Private Creator"
+    if not creator:
+        return "", "Private, no creator"
+    try:
+        known = str(private_dictionary_description(tag, creator))
+    except KeyError:
+        return "", f"Private of {creator}"
+    return "", f"{safe_text(known)} (private of {creator})"
+
+
+def _value(element: Element) -> tuple[str, str]:
+    """VM and value as shown."""
+    if element.vr == "SQ":
+        return "1", ""
+    if element.value is None:
+        return "1", f"{element.length} bytes in {element.ordinal} fragments"
+    if not element.value:
+        return "0", ""
+    vr = implicit_vr(element.tag, 0) if element.vr == "UN" else element.vr
+    cut = element.length > len(element.value)
+    if vr in _TEXT_VRS:
+        texts = text_values(element.value, vr, element.encodings)
+        shown = _clipped("\\".join(texts[:_SHOWN_VALUES]), cut or len(texts) > _SHOWN_VALUES)
+        return f"{len(texts)}+" if cut else str(len(texts)), _with_uid_name(shown, texts) if vr == "UI" else shown
+    if vr == "AT":
+        step = "<HH" if element.little else ">HH"
+        whole = element.value[: len(element.value) // 4 * 4]
+        tags = [f"({group:04X},{number:04X})" for group, number in struct.iter_unpack(step, whole)]
+        return str(element.length // 4), _clipped("\\".join(tags[:_SHOWN_VALUES]), len(tags) > _SHOWN_VALUES)
+    if vr in NUMBER_FORMATS:
+        count = element.length // struct.calcsize("<" + NUMBER_FORMATS[vr])
+        found = numbers(element.value, vr, element.little)[:_SHOWN_VALUES]
+        return str(count), _clipped("\\".join(_shown(number) for number in found), count > len(found))
+    return "1", _binary(element)
+
+
+def _shown(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.10g}"
+
+
+def _binary(element: Element) -> str:
+    head = (element.value or b"")[:_HEX_BYTES].hex(" ")
+    more = " ..." if element.length > _HEX_BYTES else ""
+    return f"{element.length} bytes: {head}{more}"
+
+
+def _clipped(text: str, more: bool) -> str:
+    safe = safe_text(text)
+    if len(safe) > _CLIPPED_TEXT:
+        return safe[:_CLIPPED_TEXT] + " ..."
+    return safe + " ..." if more else safe
+
+
+def _with_uid_name(shown: str, values: list[str]) -> str:
+    if len(values) != 1:
+        return shown
+    for naming in (sop_class_name, transfer_syntax_name):
+        name = naming(values[0])
+        if name != values[0]:
+            return f"{shown} ({name})"
+    return shown
