@@ -1,0 +1,40 @@
+"""The `kiosk` command."""
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from kiosk.cli.parser import parser
+from kiosk.errors import KioskError
+from readers.errors import ReaderError
+
+WRONG = 1
+MISUSED = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; returns its exit code: 0 done, 1 wrong (said in a sentence), 2 misused, 130 interrupted."""
+    os.umask(0o077)  # whatever any part of the kiosk writes is its owner's alone
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    module, _, function = options.handler.partition(":")
+    try:
+        return int(getattr(importlib.import_module(module), function)(options))
+    except (KioskError, ReaderError) as error:
+        print(f"kiosk: {error}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:
+        # The reader of our output has gone: what it did not read it did not want.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

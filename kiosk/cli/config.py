@@ -1,0 +1,21 @@
+"""`kiosk config`: is the configuration one that `kiosk run` would take?"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from kiosk.config.loader import load
+from kiosk.config.refuse import refusals
+
+REFUSED = 1
+
+
+def check(options: Namespace) -> int:
+    """Prints what is wrong, or that nothing is."""
+    config = load(Path(options.config))
+    refused = refusals(config)
+    for sentence in refused:
+        print(f"kiosk run would refuse: {sentence}", file=sys.stderr)
+    if not refused:
+        print(f"{options.config}: in order.")
+    return REFUSED if refused else 0

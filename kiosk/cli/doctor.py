@@ -1,0 +1,106 @@
+"""`kiosk doctor`: looks at everything the kiosk leans on and says what is wrong and how to mend it."""
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+from kiosk.audit import verify
+from kiosk.build import Premises, peer
+from kiosk.config.loader import load
+from kiosk.config.model import KioskConfig, PeerConfig
+from kiosk.config.refuse import refusals
+from kiosk.errors import ConfigError, ImagingError, KioskError, TrailError
+from kiosk.imaging.client import WorkerImaging
+from readers.doctor import Finding, State, findings
+
+WRONG = 1
+
+
+def run(options: Namespace) -> int:
+    """Prints each finding; exit 1 when something is wrong."""
+    found = []
+    for finding in _all(Path(options.config)):
+        found.append(finding)
+        print(_as_json(finding) if options.json else _as_text(finding), flush=True)
+    return WRONG if any(finding.state is State.WRONG for finding in found) else 0
+
+
+def _all(path: Path) -> Iterator[Finding]:
+    try:
+        config = load(path)
+    except ConfigError as error:
+        yield Finding(State.WRONG, str(error), "Mend the file; `kiosk config check` reads it again.")
+        yield from findings()
+        return
+    refused = refusals(config)
+    if refused:
+        yield from (
+            Finding(State.WRONG, sentence, "`kiosk run` refuses this; change the file.") for sentence in refused
+        )
+    else:
+        yield Finding(State.OK, f"{path} is in order.")
+    yield from findings()
+    yield from _premises(Premises(config))
+    yield from _peers(config)
+
+
+def _premises(premises: Premises) -> Iterator[Finding]:
+    reserve = premises.config.limits.disk_reserve_bytes
+    try:
+        premises.prepare()
+        free = shutil.disk_usage(premises.state).free
+    except (ConfigError, OSError) as error:
+        yield Finding(State.WRONG, f"The state directory cannot be used: {error}", f"Make {premises.state} writable.")
+        return
+    if free < reserve:
+        said = f"The disk has {free >> 20} MiB left; {reserve >> 20} MiB are kept free for the trail."
+        yield Finding(State.WRONG, said, "Free some space, or lower limits.disk_reserve_bytes.")
+    else:
+        yield Finding(State.OK, f"The disk has {free >> 20} MiB left.")
+    if not premises.trail_path.exists():
+        yield Finding(State.OK, "There is no audit trail yet; the first start makes it.")
+        return
+    try:
+        found = verify(premises.trail_path)
+    except TrailError as error:
+        yield Finding(State.WRONG, str(error), "Put the trail back from its archive, and report this.")
+        return
+    state = State.OK if found.whole else State.WRONG
+    yield Finding(state, found.sentence, "" if found.whole else "Keep the file as it is, and report this.")
+    try:
+        premises.directory().close()
+        yield Finding(State.OK, "The directory of people opens.")
+    except KioskError as error:
+        yield Finding(State.WRONG, str(error), "Put the directory and its key back together.")
+
+
+def _peers(config: KioskConfig) -> Iterator[Finding]:
+    imaging = WorkerImaging()
+    imaging.start()
+    try:
+        for kind, peers in (("archive", config.archives), ("destination", config.destinations)):
+            for configured in peers:
+                yield _echo(imaging, kind, configured, config.kiosk.ae_title)
+    finally:
+        imaging.close()
+
+
+def _echo(imaging: WorkerImaging, kind: str, configured: PeerConfig, title: str) -> Finding:
+    try:
+        echoed = imaging.echo(peer(configured, title), Event())
+    except ImagingError as error:
+        fix = f"Check {configured.host}:{configured.port}, its AE title, and whether it knows ours ({title})."
+        return Finding(State.WRONG, f"The {kind} {configured.name} does not answer: {error}", fix)
+    return Finding(State.OK, f"The {kind} {configured.name} answers in {echoed.seconds * 1000:.0f} ms.")
+
+
+def _as_text(finding: Finding) -> str:
+    fix = f"\n         {finding.fix}" if finding.fix else ""
+    return f"{finding.state.value:7}  {finding.sentence}{fix}"
+
+
+def _as_json(finding: Finding) -> str:
+    return json.dumps({"state": finding.state.value, "sentence": finding.sentence, "fix": finding.fix})

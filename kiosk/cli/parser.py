@@ -1,0 +1,194 @@
+"""The arguments of every subcommand. Handlers are named, not imported: `--help` loads nothing else."""
+
+import argparse
+
+DEFAULT_CONFIG = "/etc/kiosk/kiosk.toml"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="kiosk",
+        description="A reading-room terminal: tap a badge or a phone, browse, query and push DICOM studies, "
+        "all on record. Not for diagnosis.",
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _demo(commands)
+    _run(commands)
+    _read(commands)
+    _tap(commands)
+    _staff(commands)
+    _audit(commands)
+    _health(commands)
+    return top
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, handler: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=text[0].lower() + text[1:].partition(". ")[0].rstrip("."), description=text
+    )
+    command.set_defaults(handler=f"kiosk.cli.{handler}")
+    return command
+
+
+def _config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help=f"the kiosk's configuration (default: {DEFAULT_CONFIG})",
+    )
+
+
+def _demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = _command(
+        commands,
+        "demo",
+        "demo:run",
+        "Opens the kiosk on a simulated reader, an embedded archive and two destinations, all on this machine. "
+        "F1 to F4 tap the four cards; the demo PIN is shown. Nothing of it is kept unless --keep says so.",
+    )
+    demo.add_argument(
+        "--check", action="store_true", help="do the whole main job without a screen; exit 0, or the step that failed"
+    )
+    demo.add_argument(
+        "--keep",
+        metavar="DIR",
+        help="leave configuration, trail, keys, logs and screenshots in DIR, which must be empty or new",
+    )
+    demo.add_argument("--plain", action="store_true", help="printed lines and prompts instead of the screen")
+
+
+def _run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = _command(
+        commands,
+        "run",
+        "run:run",
+        "Runs the terminal. Refuses whatever only a demo may have: simulated readers, readers over the network, "
+        "an open virtual-card port, demo people and PINs.",
+    )
+    _config(run)
+    run.add_argument(
+        "--plain", action="store_true", help="printed lines and prompts, for a serial console or a screen reader"
+    )
+
+
+def _read(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    read = _command(
+        commands,
+        "read",
+        "read:run",
+        "Watches a reader and prints what it sees, an event a line, until interrupted. For trying a reader; it opens "
+        "no session.",
+    )
+    read.add_argument(
+        "--reader",
+        default="pcsc",
+        metavar="SPEC",
+        help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb", "simulated:DECK.toml" (default: pcsc)',
+    )
+    read.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a line: event, reader, uid, random, kind, subject, assurance",
+    )
+    read.add_argument("--count", type=int, metavar="N", help="end after N cards")
+
+
+def _tap(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    tap = _command(
+        commands, "tap", "tap:run", "Presents a virtual card to a running simulated reader, through its control socket."
+    )
+    tap.add_argument("card", metavar="CARD", help="a card of the deck, such as radiologist-badge; ? lists them")
+    tap.add_argument(
+        "--socket", metavar="PATH", help="the reader's control socket (default: that of a running `kiosk demo`)"
+    )
+    tap.add_argument(
+        "--seconds", type=float, default=0.5, metavar="S", help="how long the card lies there (default: 0.5)"
+    )
+
+
+def _staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    staff = commands.add_parser(
+        "staff",
+        help="people, roles and badges",
+        description="People, roles and badges. Every change is on record under unix:NAME.",
+    )
+    actions = staff.add_subparsers(metavar="ACTION", required=True)
+    bootstrap = _command(actions, "bootstrap", "staff:bootstrap", "Makes the first enrolment officer, once, on record.")
+    add = _command(
+        actions,
+        "add",
+        "staff:add",
+        "Adds a person. With --tap, waits for their badge at the kiosk's reader and asks for a new PIN.",
+    )
+    listing = _command(actions, "list", "staff:listing", "Lists the people, their roles and how many badges they have.")
+    for command in (bootstrap, add):
+        command.add_argument("user_id", metavar="USER-ID", help="how the hospital's directory names them")
+        command.add_argument("--name", required=True, help="as the screen shows it")
+        command.add_argument("--tap", action="store_true", help="enrol the badge that is tapped next")
+    add.add_argument(
+        "--role", required=True, help="radiologist, technologist, referring, service, enrolment_officer or auditor"
+    )
+    for command in (bootstrap, add, listing):
+        _config(command)
+
+
+def _audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    audit = commands.add_parser(
+        "audit", help="the record of every act", description="The record of every act, each against the badge UID."
+    )
+    actions = audit.add_subparsers(metavar="ACTION", required=True)
+    show = _command(
+        actions,
+        "show",
+        "audit:show",
+        "Lists every act, oldest first. Asks for the tap of an auditor; --as-auditor shows it with patients masked "
+        "instead.",
+    )
+    export = _command(
+        actions,
+        "export",
+        "audit:dump",
+        "Writes the trail to standard output. Asks for the tap of an auditor; --as-auditor masks patients instead.",
+    )
+    export.add_argument(
+        "--format",
+        choices=["jsonl", "xml"],
+        default="jsonl",
+        help="jsonl: a record a line; xml: a DICOM PS3.15 message a line (default: jsonl)",
+    )
+    verify = _command(
+        actions,
+        "verify",
+        "audit:check",
+        "Checks the whole chain, hash by hash and signature by signature. Exit 0 whole, 1 broken.",
+    )
+    for command in (show, export):
+        command.add_argument("--as-auditor", action="store_true", help="no tap; patients are masked")
+        command.add_argument("--first", type=int, default=1, metavar="N", help="begin with record N")
+    for command in (show, export, verify):
+        command.add_argument("--db", metavar="FILE", help="an offline copy of the trail, instead of this kiosk's")
+        _config(command)
+
+
+def _health(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    doctor = _command(
+        commands,
+        "doctor",
+        "doctor:run",
+        "Looks at reader, archive, disk, trail and configuration; says what is wrong and how to mend it.",
+    )
+    doctor.add_argument("--json", action="store_true", help="one JSON object a finding")
+    _config(doctor)
+    config = commands.add_parser("config", help="the configuration file", description="The configuration file.")
+    actions = config.add_subparsers(metavar="ACTION", required=True)
+    check = _command(
+        actions,
+        "check",
+        "config:check",
+        "Reads the configuration and says what is wrong with it. Exit 0 when `kiosk run` would take it.",
+    )
+    _config(check)
