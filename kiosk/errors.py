@@ -10,6 +10,7 @@ KioskError
  ├── ImagingError
  │    ├── PeerUnreachable   no connection, or no answer in time
  │    ├── PeerRefused       the peer said no: association rejected, context not granted, failure status
+ │    │    └── PeerBusy     it said: not now
  │    ├── PeerAborted       the association broke off
  │    ├── UnreadableObject  a DICOM object that cannot be parsed or shown
  │    └── WorkerDied        the imaging worker ended in the middle of this call
@@ -56,6 +57,10 @@ class PeerUnreachable(ImagingError):
 
 class PeerRefused(ImagingError):
     """The peer rejected the association, granted no context, or answered with a failure status."""
+
+
+class PeerBusy(PeerRefused):
+    """The peer rejected the association for now: congested, or at its limit."""
 
 
 class PeerAborted(ImagingError):

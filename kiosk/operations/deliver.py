@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Event
 
 from kiosk.clock import Clock
-from kiosk.errors import Cancelled, ImagingError, KioskError, NotAllowed, StorageFull, TrailError
+from kiosk.errors import Cancelled, ImagingError, KioskError, NotAllowed, PeerBusy, PeerRefused, StorageFull, TrailError
 from kiosk.imaging.calls import Imaging
 from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
 from kiosk.imaging.peers import Peer
@@ -190,6 +190,10 @@ class Deliverer:
                 self._outbox.set_state(job.job_id, JobState.WAITING, "Goes on when the kiosk is back.")
             else:
                 self._outbox.set_state(job.job_id, JobState.CANCELLED, "Cancelled.")
+        except PeerBusy as error:
+            self._put_off(job, error)
+        except PeerRefused as error:  # it will say no again: a person decides
+            self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
         except (ImagingError, StorageFull) as error:
             self._put_off(job, error)
         except TrailError:

@@ -102,10 +102,8 @@ class DeliverPush(Operation[TransferState, Delivered]):
             only = () if whole else tuple(instances)
             missing = set(instances)
             uid = self.study.study_instance_uid
-            for received in self.imaging.retrieve(self.archive, uid, series, only, self.spool, cancel):
-                self.outbox.mark_fetched(
-                    self.job_id, received.sop_instance_uid, received.transfer_syntax_uid, received.file, received.size
-                )
+            for received in self.imaging.retrieve(self.archive, uid, series, only, self.spool, cancel, durable=True):
+                self.outbox.mark_fetched(self.job_id, received)
                 missing.discard(received.sop_instance_uid)
                 yield TransferState.FETCHING
             for sop_instance_uid in sorted(missing):

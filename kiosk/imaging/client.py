@@ -1,0 +1,139 @@
+"""`Imaging` as operations hold it: every call goes to a worker process; nothing of DICOM is loaded here.
+
+Two workers, so that a poisoned file never breaks a transfer: one lane for the network, one for reading files.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+from threading import Event
+from typing import Final, TypeVar
+
+from kiosk.imaging.calls import (
+    Echoed,
+    Found,
+    InstanceKey,
+    Received,
+    Retrieved,
+    Sent,
+    SentInstance,
+    ToSend,
+)
+from kiosk.imaging.peers import Peer
+from kiosk.imaging.spool import RESERVE_BYTES, Spool
+from kiosk.imaging.studies.model import Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+from kiosk.imaging.worker.lane import Lane, LaneOptions
+from kiosk.imaging.worker.requests import (
+    DrawPicture,
+    Echo,
+    FindInstances,
+    FindSeries,
+    FindStudies,
+    ListTags,
+    ReadSeries,
+    Request,
+    Retrieve,
+    Send,
+)
+
+MEMORY_BYTES: Final = 2 * 1024 * 1024 * 1024
+READING_SECONDS: Final = 30.0
+
+Result = TypeVar("Result")
+
+
+class WorkerImaging:
+    """The imaging workers. They start at the first call, or at `start`; a dead one is replaced at the next call.
+
+    `memory_bytes` is the address space each may take, `reading_seconds` the time a reading call may take before its
+    worker is killed, `reserve_bytes` the bytes of disk that retrieving leaves free.
+    """
+
+    def __init__(
+        self,
+        memory_bytes: int = MEMORY_BYTES,
+        reading_seconds: float = READING_SECONDS,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        self._reserve = reserve_bytes
+        self._network = Lane(LaneOptions("network", memory_bytes))
+        self._reading = Lane(LaneOptions("reading", memory_bytes, reading_seconds))
+
+    def start(self) -> None:
+        """Starts both workers ahead of the first call; returns before they have loaded what they need."""
+        self._network.start()
+        self._reading.start()
+
+    def close(self) -> None:
+        """Ends both workers; calls under way raise WorkerDied."""
+        self._network.close()
+        self._reading.close()
+
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """The workers that are alive."""
+        return tuple(lane.process_id for lane in (self._network, self._reading) if lane.process_id is not None)
+
+    def echo(self, peer: Peer, cancel: Event) -> Echoed:
+        """See `Imaging.echo`."""
+        return _result(self._network, Echo(peer), Echoed, cancel)
+
+    def find_studies(self, peer: Peer, query: StudyQuery, limit: int, cancel: Event) -> Generator[Study, None, Found]:
+        """See `Imaging.find_studies`."""
+        return self._network.call(FindStudies(peer, query, limit), cancel)
+
+    def find_series(self, peer: Peer, study_instance_uid: str, cancel: Event) -> Generator[Series, None, Found]:
+        """See `Imaging.find_series`."""
+        return self._network.call(FindSeries(peer, study_instance_uid), cancel)
+
+    def find_instances(
+        self, peer: Peer, study_instance_uid: str, series_instance_uid: str, cancel: Event
+    ) -> Generator[InstanceKey, None, Found]:
+        """See `Imaging.find_instances`."""
+        return self._network.call(FindInstances(peer, study_instance_uid, series_instance_uid), cancel)
+
+    def retrieve(
+        self,
+        peer: Peer,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uids: tuple[str, ...],
+        spool: str,
+        cancel: Event,
+        durable: bool = False,
+    ) -> Generator[Received, None, Retrieved]:
+        """See `Imaging.retrieve`; makes the spool's folder if need be."""
+        Spool(Path(spool)).prepare()
+        request = Retrieve(
+            peer, study_instance_uid, series_instance_uid, sop_instance_uids, spool, self._reserve, durable
+        )
+        result: Retrieved = yield from self._network.call(request, cancel)
+        return result
+
+    def send(
+        self, peer: Peer, files: tuple[ToSend, ...], spool: str, cancel: Event
+    ) -> Generator[SentInstance, None, Sent]:
+        """See `Imaging.send`."""
+        return self._network.call(Send(peer, files, spool), cancel)
+
+    def read_series(self, series: Series, files: tuple[str, ...], spool: str, cancel: Event) -> SeriesContents:
+        """See `Imaging.read_series`."""
+        return _result(self._reading, ReadSeries(series, files, spool), SeriesContents, cancel)
+
+    def picture(self, file: str, frame: int, max_width: int, max_height: int, spool: str, cancel: Event) -> Picture:
+        """See `Imaging.picture`."""
+        return _result(self._reading, DrawPicture(file, frame, max_width, max_height, spool), Picture, cancel)
+
+    def tags(self, file: str, spool: str, cancel: Event) -> Generator[TagRow, None, None]:
+        """See `Imaging.tags`."""
+        return self._reading.call(ListTags(file, spool), cancel)
+
+
+def _result(lane: Lane, request: Request, expected: type[Result], cancel: Event) -> Result:
+    """The result of a call that streams nothing."""
+    answers = lane.call(request, cancel)
+    while True:
+        try:
+            next(answers)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

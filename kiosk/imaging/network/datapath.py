@@ -1,0 +1,211 @@
+"""PDUs and DIMSE messages over a connection: what leaves goes from file to socket, what comes goes from socket to file.
+
+PS3.8 9.3.5 (P-DATA-TF) and Annex E (message control header).
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from time import monotonic
+from typing import BinaryIO, Final, NoReturn, Protocol
+
+from kiosk.errors import UnreadableObject
+from kiosk.imaging.network import status
+from kiosk.imaging.network.commands import Command, decode
+from kiosk.imaging.network.transport import Buffer, Connection
+
+MAXIMUM_PDU: Final = 131072
+PDU_SLACK: Final = 1024
+MAXIMUM_COMMAND: Final = 64 * 1024
+MAXIMUM_IDENTIFIER: Final = 16 * 1024 * 1024
+SMALLEST_PDU: Final = 128
+
+_IS_COMMAND: Final = 0x01
+_IS_LAST: Final = 0x02
+
+
+class Pdu(IntEnum):
+    """PDU types (PS3.8 9.3)."""
+
+    ASSOCIATE_RQ = 1
+    ASSOCIATE_AC = 2
+    ASSOCIATE_RJ = 3
+    DATA = 4
+    RELEASE_RQ = 5
+    RELEASE_RP = 6
+    ABORT = 7
+
+
+RELEASE_RQ: Final = bytes((Pdu.RELEASE_RQ, 0, 0, 0, 0, 4, 0, 0, 0, 0))
+RELEASE_RP: Final = bytes((Pdu.RELEASE_RP, 0, 0, 0, 0, 4, 0, 0, 0, 0))
+ABORT: Final = bytes((Pdu.ABORT, 0, 0, 0, 0, 4, 0, 0, 0, 0))
+
+
+class Sink(Protocol):
+    """Takes the bytes of one data set as they come."""
+
+    def write(self, data: memoryview, /) -> object:
+        """Takes the next bytes; what it returns is not looked at."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A whole DIMSE message. `data` is empty when a sink took the data set."""
+
+    context_id: int
+    command: Command
+    data: bytes = b""
+
+
+SinkFor = Callable[[int, Command], Sink | None]
+
+
+def collect(context_id: int, command: Command) -> Sink | None:
+    """Keeps every data set in memory, up to MAXIMUM_IDENTIFIER."""
+    return None
+
+
+class DataPath:
+    """Reads and writes PDUs within the peer's timeout each. A peer that lies about lengths is aborted, not believed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.peer = connection.peer
+        self._fragments = (memoryview(bytearray(MAXIMUM_PDU)), memoryview(bytearray(MAXIMUM_PDU)))
+
+    def deadline(self) -> float:
+        """When the PDU that is waited for from now on must be through."""
+        return monotonic() + self.peer.timeout
+
+    def write(self, pdu: bytes) -> None:
+        """Sends one PDU as it is."""
+        self.connection.write([pdu], self.deadline())
+
+    def read_pdu(self, deadline: float | None = None) -> tuple[int, memoryview]:
+        """Type and body of the next PDU; the body is good until the next read."""
+        limit = self.deadline() if deadline is None else deadline
+        kind, length = struct.unpack(">BxI", self.connection.read(6, limit))
+        if length > MAXIMUM_PDU + PDU_SLACK:
+            raise status.babble(self.peer, f"a PDU of {length} bytes where {MAXIMUM_PDU} were agreed")
+        return kind, self.connection.read(length, limit)
+
+    def send(self, context_id: int, maximum: int, command: bytes, data: BinaryIO | None = None) -> None:
+        """Sends a message; `maximum` is the PDU length the peer takes, `data` is read to its end."""
+        room = min(maximum, MAXIMUM_PDU) - 6
+        pieces: list[Buffer] = []
+        for start in range(0, len(command), room):
+            piece = command[start : start + room]
+            last = _IS_LAST if start + room >= len(command) else 0
+            pieces += _header(context_id, _IS_COMMAND | last, len(piece)), piece
+        if data is None:
+            self.connection.write(pieces, self.deadline())
+            return
+        fragment, following = self._fragments[0][:room], self._fragments[1][:room]
+        count = _fill(data, fragment)
+        while True:
+            more = _fill(data, following) if count == room else 0
+            pieces += _header(context_id, 0 if more else _IS_LAST, count), fragment[:count]
+            self.connection.write(pieces, self.deadline())
+            if not more:
+                return
+            pieces = []
+            fragment, following, count = following, fragment, more
+
+    def receive(self, sink_for: SinkFor = collect, deadline: float | None = None) -> Message:
+        """The next message. `sink_for` is asked once its command is there; None keeps the data set in memory.
+
+        Without `deadline` each PDU may take the peer's timeout: the clock measures silence, not size.
+        """
+        assembly = _Assembly(sink_for)
+        while True:
+            kind, body = self.read_pdu(deadline)
+            if kind != Pdu.DATA:
+                self._unexpected(kind, body)
+            position = 0
+            while position < len(body):
+                if position + 6 > len(body):
+                    raise status.babble(self.peer, "a PDU that does not add up")
+                length, context_id, control = struct.unpack_from(">IBB", body, position)
+                end = position + 4 + length
+                if length < 2 or end > len(body):
+                    raise status.babble(self.peer, "a PDU that does not add up")
+                try:
+                    message = assembly.take(context_id, control, body[position + 6 : end])
+                except UnreadableObject as error:
+                    raise status.babble(self.peer, "a message that does not add up") from error
+                position = end
+                if message is not None:
+                    # A second message may not share the PDU: nothing we send lets a peer have two to say.
+                    if position < len(body):
+                        raise status.babble(self.peer, "two messages in one PDU")
+                    return message
+
+    def _unexpected(self, kind: int, body: memoryview) -> NoReturn:
+        if kind == Pdu.ABORT:
+            raise status.aborted(self.peer, *abort_reason(body))
+        if kind == Pdu.RELEASE_RQ:
+            self.connection.try_write(RELEASE_RP)
+            raise status.released(self.peer)
+        raise status.babble(self.peer, f"a PDU of type {kind:02X} out of turn")
+
+
+def abort_reason(body: memoryview) -> tuple[int, int]:
+    """Source and reason of an A-ABORT."""
+    return (body[2], body[3]) if len(body) >= 4 else (0, 0)
+
+
+def _header(context_id: int, control: int, count: int) -> bytes:
+    """The head of a P-DATA-TF PDU with one PDV of `count` bytes."""
+    return struct.pack(">BxIIBB", Pdu.DATA, count + 6, count + 2, context_id, control)
+
+
+def _fill(data: BinaryIO, view: memoryview) -> int:
+    """Reads until the view is full or the data ends."""
+    count = 0
+    while count < len(view):
+        read = data.readinto(view[count:])  # type: ignore[attr-defined] # BinaryIO lacks it; files and BytesIO have it
+        if not read:
+            break
+        count += read
+    return count
+
+
+class _Assembly:
+    """A message in the making; raises UnreadableObject when its pieces do not fit."""
+
+    def __init__(self, sink_for: SinkFor) -> None:
+        self._sink_for = sink_for
+        self._command_bytes = bytearray()
+        self._command: Command | None = None
+        self._context_id = 0
+        self._sink: Sink | None = None
+        self._data = bytearray()
+
+    def take(self, context_id: int, control: int, piece: memoryview) -> Message | None:
+        if control & _IS_COMMAND:
+            return self._take_command(context_id, control, piece)
+        if self._command is None or context_id != self._context_id:
+            raise UnreadableObject("A data set without its command.")
+        if self._sink is not None:
+            self._sink.write(piece)
+        else:
+            self._data += piece
+            if len(self._data) > MAXIMUM_IDENTIFIER:
+                raise UnreadableObject("An identifier without end.")
+        return Message(self._context_id, self._command, bytes(self._data)) if control & _IS_LAST else None
+
+    def _take_command(self, context_id: int, control: int, piece: memoryview) -> Message | None:
+        if self._command is not None:
+            raise UnreadableObject("A command inside a data set.")
+        self._command_bytes += piece
+        if len(self._command_bytes) > MAXIMUM_COMMAND:
+            raise UnreadableObject("A command without end.")
+        if not control & _IS_LAST:
+            return None
+        self._command = decode(bytes(self._command_bytes))
+        self._context_id = context_id
+        if not self._command.has_data:
+            return Message(context_id, self._command)
+        self._sink = self._sink_for(context_id, self._command)
+        return None

@@ -1,0 +1,139 @@
+"""The calls of `kiosk.imaging.calls.Imaging` as values that cross to the worker, each with what it may answer."""
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import ClassVar
+
+from kiosk.imaging.calls import (
+    Echoed,
+    Found,
+    InstanceKey,
+    Received,
+    Retrieved,
+    Sent,
+    SentInstance,
+    ToSend,
+)
+from kiosk.imaging.peers import Peer
+from kiosk.imaging.studies.model import Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call. `ITEM` is the type of what it streams, `RESULT` of what it ends with."""
+
+    ITEM: ClassVar[type] = NoneType
+    RESULT: ClassVar[type] = NoneType
+
+
+@dataclass(frozen=True)
+class Echo(Request):
+    """`Imaging.echo`."""
+
+    RESULT: ClassVar[type] = Echoed
+    peer: Peer
+
+
+@dataclass(frozen=True)
+class FindStudies(Request):
+    """`Imaging.find_studies`."""
+
+    ITEM: ClassVar[type] = Study
+    RESULT: ClassVar[type] = Found
+    peer: Peer
+    query: StudyQuery
+    limit: int
+
+
+@dataclass(frozen=True)
+class FindSeries(Request):
+    """`Imaging.find_series`."""
+
+    ITEM: ClassVar[type] = Series
+    RESULT: ClassVar[type] = Found
+    peer: Peer
+    study_instance_uid: str
+
+
+@dataclass(frozen=True)
+class FindInstances(Request):
+    """`Imaging.find_instances`."""
+
+    ITEM: ClassVar[type] = InstanceKey
+    RESULT: ClassVar[type] = Found
+    peer: Peer
+    study_instance_uid: str
+    series_instance_uid: str
+
+
+@dataclass(frozen=True)
+class Retrieve(Request):
+    """`Imaging.retrieve`."""
+
+    ITEM: ClassVar[type] = Received
+    RESULT: ClassVar[type] = Retrieved
+    peer: Peer
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uids: tuple[str, ...]
+    spool: str
+    reserve: int
+    durable: bool
+
+
+@dataclass(frozen=True)
+class Send(Request):
+    """`Imaging.send`."""
+
+    ITEM: ClassVar[type] = SentInstance
+    RESULT: ClassVar[type] = Sent
+    peer: Peer
+    files: tuple[ToSend, ...]
+    spool: str
+
+
+@dataclass(frozen=True)
+class ReadSeries(Request):
+    """`Imaging.read_series`."""
+
+    RESULT: ClassVar[type] = SeriesContents
+    series: Series
+    files: tuple[str, ...]
+    spool: str
+
+
+@dataclass(frozen=True)
+class DrawPicture(Request):
+    """`Imaging.picture`."""
+
+    RESULT: ClassVar[type] = Picture
+    file: str
+    frame: int
+    max_width: int
+    max_height: int
+    spool: str
+
+
+@dataclass(frozen=True)
+class ListTags(Request):
+    """`Imaging.tags`."""
+
+    ITEM: ClassVar[type] = TagRow
+    file: str
+    spool: str
+
+
+REQUESTS: dict[str, type[Request]] = {
+    request.__name__: request
+    for request in (
+        Echo,
+        FindStudies,
+        FindSeries,
+        FindInstances,
+        Retrieve,
+        Send,
+        ReadSeries,
+        DrawPicture,
+        ListTags,
+    )
+}
