@@ -1,9 +1,11 @@
 """Puts the kiosk together: the one place that knows which part stands behind which protocol."""
 
+import contextlib
 import fcntl
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from kiosk.clock import Clock, SystemClock
 from kiosk.config.model import KioskConfig, PeerConfig
 from kiosk.config.secrets import load_or_create_secret
 from kiosk.database.engine import open_database
-from kiosk.errors import ConfigError, TrailError
+from kiosk.errors import ConfigError, TrailError, WorkerDied
 from kiosk.imaging.client import WorkerImaging
 from kiosk.imaging.outbox import Outbox
 from kiosk.imaging.peers import Peer
@@ -50,6 +52,9 @@ from readers.reader import (
 from readers.registry import open_reader
 from readers.text import safe_text
 from readers.watch import ReaderWatch, Reading
+
+WORKERS_WAIT = 1.0
+"""Seconds that the imaging workers give the front end to paint: they are wanted at the first query, not before."""
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +183,7 @@ class Service:
     def fault(self, sentence: str) -> None:
         """The first failed append: lock, and say why. The sentence is published before the session is ended."""
         if not self._hub.out_of_service:
+            log.error("out of service: %s", sentence)
             self._hub.publish(OutOfService(sentence))
             self.shut(EndReason.OUT_OF_SERVICE)
 
@@ -193,7 +199,7 @@ class Service:
             )
             finish(perform(self.desk, System(), resume))
         except TrailError as error:
-            log.warning("still out of service: %s", error)
+            log.debug("still out of service: %s", error)
 
 
 def build(
@@ -240,12 +246,20 @@ def build(
     watched = [*readers, *(demo.readers if demo else (open_reader(spec) for spec in config.readers.specs))]
     watches = [_watch(reader, config, ladder, door, hub, desk) for reader in watched]
 
+    def warm_up() -> None:
+        with contextlib.suppress(WorkerDied):  # closed meanwhile; or it cannot be started, as the first query will say
+            imaging.start()
+
+    warming = threading.Timer(WORKERS_WAIT, warm_up)
+    warming.daemon = True
+
     def start() -> None:
-        imaging.start()
         for watch in watches:
             watch.start()
+        warming.start()
 
     def stop() -> None:
+        warming.cancel()
         for watch in watches:
             watch.stop()
         imaging.close()

@@ -140,12 +140,12 @@ def run_dcmqrscp(environment: dict[str, str] | None = None, *options: str) -> It
 
 
 @contextmanager
-def run_storescp(*options: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
+def run_storescp(*options: str, environment: dict[str, str] | None = None, port: int | None = None) -> Iterator[Server]:
     """DCMTK's storescp; by default it takes every transfer syntax and keeps what comes, byte for byte."""
     with tempfile.TemporaryDirectory(prefix="storescp-") as name:
         folder = Path(name) / "data"
         folder.mkdir()
-        port = free_port()
+        port = port or free_port()
         chosen = options or ("+xa", "+B", "-pdu", "131072")
         command = ["storescp", *chosen, "-od", str(folder), "-aet", "STORESCP", str(port)]
         with _running(command, local_peer("STORESCP", "STORESCP", port), folder, environment) as server:
