@@ -46,7 +46,7 @@ class ReadOnlyTrail:
         try:
             self._connection = self._connect()
             store.identity(self._connection)
-        except (sqlite3.Error, OSError) as error:
+        except (*store.DATABASE_ERRORS, OSError) as error:
             self.close()
             raise TrailError(f"The audit trail {self._path.name} cannot be read: {_reason(error)}.") from error
         except TrailError:
@@ -123,7 +123,7 @@ class ReadOnlyTrail:
     def _read(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:
             return question(self.connection)
-        except sqlite3.Error as error:
+        except store.DATABASE_ERRORS as error:
             raise TrailError(f"The audit trail {self._path.name} cannot be read: {_reason(error)}.") from error
 
 
@@ -135,7 +135,7 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except store.DATABASE_ERRORS:
         connection.close()
         raise
     return connection

@@ -14,6 +14,9 @@ APPLICATION_ID: Final = 0x4B544149
 NONCE_SIZE: Final = 32
 BATCH: Final = 256
 
+# sqlite3 decodes SQLite's own messages as UTF-8: a damaged schema, quoted in one, raises UnicodeDecodeError instead.
+DATABASE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+
 SCHEMA: Final = (
     "CREATE TABLE meta (kiosk_id TEXT NOT NULL, install_nonce BLOB NOT NULL, format_version INTEGER NOT NULL)",
     "CREATE TABLE record (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL)",

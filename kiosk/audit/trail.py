@@ -77,7 +77,7 @@ class Trail:
                 return
             try:
                 self._take()
-            except (sqlite3.Error, OSError, TrailError) as error:
+            except (*store.DATABASE_ERRORS, OSError, TrailError) as error:
                 self._let_go()
                 self._failure = _sentence("opened", error)
                 raise TrailError(self._failure) from error
@@ -119,7 +119,7 @@ class Trail:
                     sequence = head.sequence + 1
                     row = store.Row(sequence, body, link(head.hash, sequence, body))
                     _write(self._connection, row, entry)
-            except (sqlite3.Error, OSError, TrailError) as error:
+            except (*store.DATABASE_ERRORS, OSError, TrailError) as error:
                 self._failure = _sentence("written", error)
                 raise TrailError(self._failure) from error
             self._head = Head(row.sequence, row.hash)
@@ -250,7 +250,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _as_trail_error(verb: str) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (*store.DATABASE_ERRORS, OSError) as error:
         raise TrailError(_sentence(verb, error)) from error
 
 

@@ -93,7 +93,7 @@ class AnsweringImaging:
         yield InstanceKey("1.2.3.4.5", "1.2", 1)
         return Found(1, False)
 
-    def retrieve(self, *_: object) -> Generator[Received, None, Retrieved]:
+    def retrieve(self, *_: object, durable: bool = False) -> Generator[Received, None, Retrieved]:
         """One instance."""
         self._called("retrieve")
         yield Received("1.2.3.4.5", "1.2", "1.2.3.4", "1.2", "f" * 32, 10)
