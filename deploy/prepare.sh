@@ -44,6 +44,6 @@ need_venv() {
         rm -rf .venv
         "${PYTHON:-python3}" -m venv .venv || return 1
     fi
-    .venv/bin/python -m pip install -q --disable-pip-version-check -e ".$extras" || return 1
+    .venv/bin/python -m pip install -q --disable-pip-version-check --use-pep517 -e ".$extras" || return 1
     echo "$stamp" > .venv/stamp
 }

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import pynetdicom
 from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset
 from pydicom.uid import AllTransferSyntaxes, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -20,6 +19,7 @@ from kiosk.demo.archive.matching import Value
 from kiosk.demo.archive.shelf import Shelf
 from kiosk.demo.objects import data_set
 from kiosk.errors import UnreadableObject
+from kiosk.imaging.network.pynetdicom_mend import mend
 
 _SUCCESS: Final = 0x0000
 _PENDING: Final = 0xFF00
@@ -32,10 +32,8 @@ _NOT_KEYS: Final = frozenset({"SpecificCharacterSet", "QueryRetrieveLevel", "Tim
 
 
 def keep_quiet() -> None:
-    """No identifiers in logs, and no refusal to write the odd studies' odd values."""
-    pynetdicom._config.LOG_HANDLER_LEVEL = "none"
-    pynetdicom._config.LOG_REQUEST_IDENTIFIERS = False
-    pynetdicom._config.LOG_RESPONSE_IDENTIFIERS = False
+    """No identifiers in logs, pynetdicom mended, and no refusal to write the odd studies' odd values."""
+    mend()
     pydicom_config.settings.writing_validation_mode = pydicom_config.IGNORE
     pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
