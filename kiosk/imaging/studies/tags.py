@@ -74,13 +74,13 @@ def _row(element: Element, creators: dict[tuple[int, int, int], str]) -> TagRow:
 
 def _names(tag: int, creator: str) -> tuple[str, str]:
     group, number = tag >> 16, tag & 0xFFFF
-    if number == 0:
-        return "", "Group Length"
     if group % 2 == 0:
         try:
             return str(dictionary_keyword(tag)), str(dictionary_description(tag))
         except KeyError:
-            return "", "Unknown"
+            return "", "Unknown" if number else "Group Length"
+    if number == 0:
+        return "", "Group Length"
     if 0x10 <= number <= 0xFF:
         return "", "Private Creator"
     if not creator:
