@@ -83,6 +83,7 @@ class FakeOperations:
         self.asked: PinAsked | None = None
         self.jobs: dict[str, tuple[PushRequest, TransferProgress]] = {}
         self.queries: list[tuple[StudyQuery, Event]] = []
+        self.hangs = Event()
         self._demo = demo
         self._listeners: list[Callable[[Fact], None]] = []
         self._numbers = count(1)
@@ -298,6 +299,8 @@ class FakeOperations:
 
     def _hang(self, name: str, cancel: Event) -> None:
         until = timing.monotonic() + 20.0
+        if name in self.script.hanging:
+            self.hangs.set()
         while name in self.script.hanging:
             if cancel.wait(0.01):
                 raise Cancelled

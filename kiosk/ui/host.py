@@ -1,5 +1,6 @@
 """What every screen finds in its app: the operations, the session, and nothing that leads out of the kiosk."""
 
+import asyncio
 import logging
 import signal
 import threading
@@ -101,10 +102,11 @@ class Host(App[int], inherit_bindings=False):
         return False
 
     def on_mount(self) -> None:
-        """Starts the courier and shuts the door of Ctrl+Z."""
+        """Starts the courier; shuts the door of Ctrl+Z; told to end, leaves nothing on the terminal."""
         self.courier.start()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
     def on_unmount(self) -> None:
         """Lets every thread of this app go."""

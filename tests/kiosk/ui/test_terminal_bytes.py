@@ -42,14 +42,14 @@ class Pty:
             os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - the program under test
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 1080, 720))
 
-    def until(self, words: str, seconds: float = 30.0) -> bytes:
-        """Reads until the words were drawn since the last call; styles between the letters do not count."""
+    def until(self, words: str, seconds: float = 30.0, styles: bool = False) -> bytes:
+        """Reads until the words were drawn since the last call; styles between the letters count only on request."""
         start, end = len(self.seen), time.monotonic() + seconds
         while time.monotonic() < end:
             ready, _, _ = select.select([self._master], [], [], 0.1)
             if ready:
                 self.seen += os.read(self._master, 65536)
-            drawn = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.seen[start:])
+            drawn = self.seen[start:] if styles else re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.seen[start:])
             if words.encode() in drawn:
                 return self.seen[start:]
         raise AssertionError(f"{words!r} was not drawn within {seconds:.0f} s")
@@ -60,8 +60,9 @@ class Pty:
 
     def close(self) -> None:
         """Ends the program."""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
         os.close(self._master)
 
 
@@ -101,5 +102,18 @@ def test_ctrl_c_ctrl_z_and_ctrl_q_do_not_end_the_program() -> None:
         program.press("\x1bOS")
         program.until("This badge is not known here.")
         assert os.waitpid(program.pid, os.WNOHANG) == (0, 0)
+    finally:
+        program.close()
+
+
+def test_told_to_end_it_takes_the_session_off_the_terminal_and_ends_well() -> None:
+    program = Pty()
+    try:
+        program.until("Tap your badge or phone")
+        os.kill(program.pid, signal.SIGTERM)
+        program.until("\x1b[?1049l", styles=True)
+        _pid, status = os.waitpid(program.pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        program.pid = 0
     finally:
         program.close()

@@ -1,0 +1,49 @@
+"""What can be typed at the line front end."""
+
+from kiosk.views.query import QueryForm
+from kiosk.views.words import _
+
+HELP = (
+    _("query [name=… id=… accession=… date=… modality=… description=…]   ask the archive; quote values with blanks"),
+    _("list [sort=COLUMN]        the studies found; a column again turns the order round"),
+    _("open N                    opens study N: lists its series"),
+    _("series N                  opens series N: lists its instances"),
+    _("instances                 the instances of the open series once more"),
+    _("tags N [words]            the data elements of instance N, those that hold the words"),
+    _("select N …                selects or unselects studies; in an open study its series"),
+    _("destinations              where this may be pushed to"),
+    _("push DESTINATION          asks, and with yes pushes what is selected or open"),
+    _("transfers                 how the pushes stand"),
+    _("cancel [N]                stops what runs, or transfer N"),
+    _("retry N                   sends again what transfer N could not"),
+    _("back                      closes the open study"),
+    _("tap CARD                  demonstration only: lays a virtual card on the reader"),
+    _("sign out                  ends the session"),
+    _("help                      this"),
+)
+FIELDS = {
+    "name": "patient_name",
+    "id": "patient_id",
+    "accession": "accession_number",
+    "date": "study_date",
+    "modality": "modality",
+    "description": "description",
+}
+
+
+def query_form(words: list[str]) -> QueryForm | str:
+    """Reads name=…, id=… and so on; a sentence when a word is none of these."""
+    fields: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name.casefold() not in FIELDS:
+            return _("Fields are: {fields}").format(fields=", ".join(f"{field}=…" for field in FIELDS))
+        fields[FIELDS[name.casefold()]] = value
+    return QueryForm(**fields)
+
+
+def number(text: str, most: int) -> int | str:
+    """A whole number from 1 to `most`, or a sentence."""
+    if text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most:
+        return int(text)
+    return _("Numbers from 1 to {most}, please.").format(most=most) if most else _("There is nothing to choose from.")
