@@ -14,11 +14,14 @@ from kiosk.ui.screens.studies import StudiesScreen
 from kiosk.ui.screens.study import StudyScreen
 from kiosk.ui.screens.tags import TagsScreen
 from kiosk.ui.screens.transfers import TransfersScreen
+from kiosk.ui.widgets.row_table import RowTable
 
 SIZE = (140, 42)
 PATIENCE = 30.0
 LOOK = 0.1
 SETTLE = 1.5
+MIDDLE = 9
+"""Slices down into the series, to where there is something to see."""
 
 
 def take_screenshots(operations: Operations, card: str, pin: str, folder: Path) -> None:
@@ -44,14 +47,24 @@ async def _walk(operations: Operations, card: str, pin: str, folder: Path) -> No
         await pilot.press("enter")
         await until("3-studies", lambda: isinstance(app.screen, StudiesScreen) and app.screen.table.row_count > 0)
         await pilot.press("enter")
-        await until("4-study", lambda: isinstance(app.screen, StudyScreen))
+        await _until(pilot, "series", lambda: _rows(app, "#series") > 1)
+        await pilot.press("down", "enter")
+        await _until(pilot, "instances", lambda: _rows(app, "#instances") > 1)
+        await pilot.press(*["down"] * MIDDLE)
+        await until("4-study", lambda: isinstance(app.screen, StudyScreen) and app.screen.instance is not None)
         await pilot.press("t")
         await until("5-tags", lambda: isinstance(app.screen, TagsScreen))
         await pilot.press("escape", "p")
         await until("6-push", lambda: isinstance(app.screen, PushScreen))
-        await pilot.press("enter")
-        await pilot.press("f8")
+        await pilot.press("enter", "f8")
         await until("7-transfers", lambda: isinstance(app.screen, TransfersScreen))
+
+
+def _rows(app: KioskApp, selector: str) -> int:
+    """Rows of a table of the study screen; 0 while it is not there."""
+    if not isinstance(app.screen, StudyScreen):
+        return 0
+    return app.screen.query_one(selector, RowTable).row_count
 
 
 async def _until(pilot: Pilot[int], what: str, true: Callable[[], bool]) -> None:
