@@ -59,6 +59,7 @@ class StudyScreen(SessionScreen):
         self._contents: SeriesContents | None = None
         self._instances: dict[str, Instance] = {}
         self._places: dict[str, int] = {}
+        self._shown = ""
         self._frame = 0
         self._series_said = ""
 
@@ -173,6 +174,8 @@ class StudyScreen(SessionScreen):
         self._instances = {instance.sop_instance_uid: instance for instance in instances}
         self._places = {uid: place for place, uid in enumerate(self._instances, start=1)}
         self.query_one("#instances", RowTable).show(list(self._instances), self._instance_cells)
+        if self._shown in self._instances:
+            self.preview.describe(self._about(self._instances[self._shown]))
 
     def _instance_cells(self, key: str) -> tuple[str, ...]:
         return instance_cells(self._instances[key], self._places[key])
@@ -223,6 +226,7 @@ class StudyScreen(SessionScreen):
         """Draws it, and says of which instance it is."""
         if not message.is_stale:
             self.app.tickets.done("picture", message.ticket)
+            self._shown = message.instance.sop_instance_uid
             self.preview.show(message.picture, self._about(message.instance))
 
     def _about(self, instance: Instance) -> str:

@@ -86,13 +86,19 @@ class Preview(Vertical):
         columns, lines = self._room()
         return columns * cell.width, lines * cell.height
 
+    def describe(self, about: str) -> None:
+        """Says of which instance the picture is; its place in the series changes while the series arrives."""
+        if self._picture is not None:
+            said = joined(one_line(about), picture_line(self._picture))
+            self.query_one("#about", PlainText).show(said, layout=False)
+
     def show(self, picture: Picture, about: str) -> None:
         """Draws the picture; `about` says of which instance it is."""
         self._picture = picture
         left, right, top, bottom = (one_line(letter) for letter in picture.letters)
         for place, letter in (("left", left), ("right", right), ("top", top), ("bottom", bottom)):
             self.query_one(f"#{place}", PlainText).show(letter, layout=False)
-        self.query_one("#about", PlainText).show(joined(one_line(about), picture_line(picture)), layout=False)
+        self.describe(about)
         self._draw()
         self.remove_class("-empty")
         self.add_class("-shown")
