@@ -81,7 +81,12 @@ class Premises:
     @property
     def trail_path(self) -> Path:
         """The trail's file."""
-        return self.state / "trail.db"
+        return self.config.kiosk.trail_path
+
+    @property
+    def directory_path(self) -> Path:
+        """The file of the directory of people."""
+        return self.state / "directory.db"
 
     def prepare(self) -> None:
         """Makes the state directory, its owner's alone; raises ConfigError."""
@@ -94,7 +99,10 @@ class Premises:
     def running(self) -> Iterator[None]:
         """Only one terminal runs on a state directory; raises ConfigError for the second."""
         self.prepare()
-        handle = os.open(self.state / "kiosk.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(self.state / "kiosk.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(f"{self.state} cannot be used: {error.strerror}.") from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +123,7 @@ class Premises:
         """People, PINs and lockouts. The demo's PINs are known to everybody: there, weak ones pass, cheaply hashed."""
         self.prepare()
         pepper = self._secret("pepper")
-        engine = open_database(f"sqlite:///{self.state / 'directory.db'}")
+        engine = open_database(f"sqlite:///{self.directory_path}")
         hashing = Argon2id(HashCost(memory_kib=8192, passes=1, lanes=1)) if demo else Argon2id()
         pins = Pins(engine, pepper, self.clock, hashing, allow_weak=demo)
         directory = Directory(engine, pepper, self.clock, pins)
@@ -254,6 +262,7 @@ def build(
     warming.daemon = True
 
     def start() -> None:
+        outbox.open()
         for watch in watches:
             watch.start()
         warming.start()
@@ -274,9 +283,12 @@ def build(
     agent = Agent(
         around, desk, hub, door, imaging, holdings, deliverer, service.mend, on_close, demo.tap if demo else None
     )
-    outbox.open()
-    finish(perform(desk, System(), StartKiosk(premises.node, ledger, trail.open_intents(), start)))
-    agent.start()
+    try:
+        finish(perform(desk, System(), StartKiosk(premises.node, ledger, trail.open_intents(), start)))
+        agent.start()
+    except BaseException:  # nothing may go on running behind a kiosk that did not start
+        agent.close()
+        raise
     return agent
 
 

@@ -70,14 +70,21 @@ class SimulatedCard:
             return own
         if not card.takes_apdus:
             raise TransmitFailed("This card takes no commands")
-        raw = card.exchange(bytes(command))
+        response = _received(card.exchange(bytes(command)))
         self._reader.require_present(self._presence)
-        if not raw:
+        if response is None:
             self._reader.lose(self._presence)
             raise CardGone("The card left the field")
-        if len(raw) < 2:
-            raise TransmitFailed("The card's answer has no status word")
-        return Response.parse(raw)
+        return response
+
+
+def _received(raw: bytes) -> Response | None:
+    """What the card said, in an object that hides it from tracebacks; None where it said nothing."""
+    if not raw:
+        return None
+    if len(raw) < 2:
+        raise TransmitFailed("The card's answer has no status word")
+    return Response.parse(raw)
 
 
 class SimulatedReader:

@@ -1,5 +1,6 @@
 """Planned instances as DICOM data sets (PS3.3 A.2, A.3, A.4, A.6, A.7, A.35.1)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,7 +44,20 @@ def data_set(study: StudyPlan, series: SeriesPlan, instance: InstancePlan) -> Da
         add_report(result, study)
     else:
         _add_image(result, study, series, instance)
+    if study.remarks:
+        _add_remarks(result, study.remarks)
     return result
+
+
+def _add_remarks(result: Dataset, remarks: Sequence[tuple[str, str]]) -> None:
+    """On the first level, in an item of a sequence, and in a private block."""
+    item = Dataset()
+    for keyword, text in remarks:
+        setattr(result, keyword, text)
+        setattr(item, keyword, text)
+    result.RequestAttributesSequence = [item]
+    _, text = remarks[0]
+    result.private_block(0x0009, text, create=True).add_new(1, "LO", text)
 
 
 def _add_study(result: Dataset, study: StudyPlan) -> None:

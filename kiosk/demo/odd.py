@@ -13,6 +13,30 @@ MANY: Final = 5000
 # Markup, an escape sequence, OSC 52 (writes the clipboard), C1 CSI, a right-to-left override and a zero-width space.
 POISON: Final = "[/][red]\x1b[2J\x1b]52;c;cm0gLXJm\x07\x9b31m\u202eevil\u2066\u200b\x07"
 
+# One attribute or more of every VR of text (PS3.5 6.2), beside those that a study has anyhow.
+POISONED: Final = (
+    "AdditionalPatientHistory",  # LT
+    "DeviceSerialNumber",  # LO
+    "ImageComments",  # LT
+    "InstitutionAddress",  # ST
+    "InstitutionName",  # LO
+    "Manufacturer",  # LO
+    "OperatorsName",  # PN
+    "PatientComments",  # LT
+    "PerformingPhysicianName",  # PN
+    "ScheduledProcedureStepDescription",  # LO
+    "SoftwareVersions",  # LO
+    "StationName",  # SH
+    "TextValue",  # UT
+)
+# These VRs have the default character set only, whatever the others have.
+POISONED_NARROWLY: Final = (
+    "PatientAge",  # AS
+    "RetrieveURL",  # UR
+    "ScanningSequence",  # CS
+    "StationAETitle",  # AE
+)
+
 ODD_PATIENT: Final = DemoPatient("DH-ODD-1", "Odd^Test", date(1970, 1, 1), "O", UNICODE, "Referrer^Odd")
 POISONED_PATIENT: Final = DemoPatient(
     f"DH-{POISON}",
@@ -54,7 +78,10 @@ def many_instances(today: date, count: int = MANY) -> StudyPlan:
 def poisoned(today: date) -> StudyPlan:
     """A study whose every text tries to reach the terminal."""
     study = _study(POISONED_PATIENT, "POISON", today, f"Study{POISON}")
-    study = replace(study, accession_number="ODD\x1b[5m-P", study_id="1\x9b7m")
+    narrow = "".join(character for character in POISON if character <= "\xff")
+    remarks = [(keyword, f"{keyword}{POISON}") for keyword in POISONED]
+    remarks += [(keyword, f"{keyword}{narrow}") for keyword in POISONED_NARROWLY]
+    study = replace(study, accession_number="ODD\x1b[5m-P", study_id="1\x9b7m", remarks=tuple(remarks))
     series = _series(study, 1, f"Series{POISON}", [(index + 1, 5.0 * index) for index in range(3)])
     return study.with_series(replace(series, body_part="HEAD\x1b[1m"))
 

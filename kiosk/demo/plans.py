@@ -55,7 +55,8 @@ class SeriesPlan:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """One study of one patient. `severity` scales the lesion, which grows from prior to prior."""
+    """One study of one patient. `severity` scales the lesion, which grows from prior to prior; `remarks` are further
+    attributes of every instance, by keyword."""
 
     patient: DemoPatient
     study_instance_uid: str
@@ -66,6 +67,7 @@ class StudyPlan:
     description: str
     series: tuple[SeriesPlan, ...]
     severity: float = 1.0
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:

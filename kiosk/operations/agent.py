@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from kiosk.errors import NotAllowed, TrailError
+from kiosk.access.policy import Permission
+from kiosk.errors import NotAllowed
 from kiosk.imaging.calls import Found, Imaging
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
@@ -28,7 +29,7 @@ from kiosk.operations.operations import (
     PushRequest,
     Station,
 )
-from kiosk.operations.perform import Desk, Operation, finish, perform
+from kiosk.operations.perform import Desk, Operation, finish, perform, refuse, require
 from kiosk.operations.push import CancelPush, Push, RetryPush
 from kiosk.operations.query import QueryStudies
 from kiosk.operations.sessions import SessionHoldings
@@ -136,16 +137,34 @@ class Agent:
     def query(self, session_id: str, query: StudyQuery, cancel: Event) -> Generator[Study, None, Found]:
         """Studies as they come."""
         act = QueryStudies(self._imaging, self._around.archives, query, self._around.query_limit)
-        return self._run(session_id, act, cancel)
+        work = self._run(session_id, act, cancel)
+        while True:
+            try:
+                study = next(work)
+            except StopIteration as stop:
+                found: Found = stop.value
+                return found
+            self._holdings.see(session_id, study)
+            yield study
 
     def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
         """Series as they come, then all in reading order."""
-        return self._run(session_id, OpenStudy(self._imaging, self._around.archive(study.archive), study), cancel)
+        self._require_seen(session_id, OpenStudy.name, study)
+        act = OpenStudy(self._imaging, self._around.archive(study.archive), study)
+        return (yield from self._run(session_id, act, cancel))
 
     def open_series(
         self, session_id: str, study: Study, series: Series, cancel: Event
     ) -> Generator[InstancesArrived, None, SeriesContents]:
         """Retrieves the series into the session's spool."""
+        self._require_seen(session_id, OpenSeries.name, study)
+        if series.study_instance_uid != study.study_instance_uid:
+            refuse(
+                self._desk,
+                self._door.session(session_id),
+                OpenSeries.name,
+                NotAllowed("This series is not one of that study."),
+            )
         act = OpenSeries(
             self._imaging, self._around.archive(study.archive), study, series, self._holdings.spool(session_id)
         )
@@ -165,17 +184,17 @@ class Agent:
         self, session_id: str, instance: Instance, frame: int, max_width: int, max_height: int, cancel: Event
     ) -> Picture:
         """A frame of an instance of a series that this session opened."""
-        self._door.session(session_id)
-        self._holdings.study_of(session_id, instance)
+        require(self._desk, self._door.session(session_id), Permission.VIEW.value, Permission.VIEW)
+        self._opened(session_id, Permission.VIEW.value, instance)
         with self._holdings.running(session_id, cancel):
             spool = self._holdings.spool(session_id)
             return self._imaging.picture(instance.file, frame, max_width, max_height, spool, cancel)
 
     def tags(self, session_id: str, instance: Instance, cancel: Event) -> Generator[TagRow, None, None]:
         """The data elements of an instance of a series that this session opened."""
-        study = self._holdings.study_of(session_id, instance)
+        study = self._opened(session_id, ReadTags.name, instance)
         archive, spool = self._around.archive(study.archive), self._holdings.spool(session_id)
-        return self._run(session_id, ReadTags(self._imaging, archive, study, instance, spool), cancel)
+        yield from self._run(session_id, ReadTags(self._imaging, archive, study, instance, spool), cancel)
 
     def destinations(self, session_id: str) -> tuple[Destination, ...]:
         """Where this person may push to."""
@@ -184,18 +203,19 @@ class Agent:
 
     def push(self, session_id: str, request: PushRequest) -> PushAccepted:
         """Puts a push into the outbox."""
+        self._require_seen(session_id, Push.name, request.study)
         destination = self._around.destination(request.destination)
         self._around.archive(request.study.archive)
         return finish(self._run(session_id, Push(self._deliverer.add, destination, request), Event()))
 
     def cancel_push(self, session_id: str, job_id: str) -> None:
         """Stops a push of this session."""
-        study, destination = self._deliverer.about(session_id, job_id)
+        study, destination = self._own_push(session_id, CancelPush.name, job_id)
         finish(self._run(session_id, CancelPush(self._deliverer.cancel, job_id, study, destination), Event()))
 
     def retry_push(self, session_id: str, job_id: str) -> None:
         """Sends again what failed or was cancelled."""
-        study, destination = self._deliverer.about(session_id, job_id)
+        study, destination = self._own_push(session_id, RetryPush.name, job_id)
         finish(self._run(session_id, RetryPush(self._deliverer.retry, job_id, study, destination), Event()))
 
     def present(self, card: str, seconds: float | None = None) -> None:
@@ -203,6 +223,25 @@ class Agent:
         if self._tap is None:
             raise NotAllowed("There is no simulated reader here.")
         self._tap(card, seconds)
+
+    def _require_seen(self, session_id: str, act: str, study: Study) -> None:
+        session = self._door.session(session_id)
+        if not self._holdings.has_seen(session_id, study):
+            refuse(self._desk, session, act, NotAllowed("This study was not found in this session."))
+
+    def _opened(self, session_id: str, act: str, instance: Instance) -> Study:
+        session = self._door.session(session_id)
+        try:
+            return self._holdings.opened(session_id, instance)
+        except NotAllowed as refusal:
+            refuse(self._desk, session, act, refusal)
+
+    def _own_push(self, session_id: str, act: str, job_id: str) -> tuple[Study, str]:
+        session = self._door.session(session_id)
+        try:
+            return self._deliverer.about(session_id, job_id)
+        except NotAllowed as refusal:
+            refuse(self._desk, session, act, refusal)
 
     def _run(self, session_id: str, operation: Operation[Item, Result], cancel: Event) -> Generator[Item, None, Result]:
         session = self._door.session(session_id)
@@ -216,5 +255,5 @@ class Agent:
                 self._door.tick()
                 if self._hub.out_of_service:
                     self._mend()
-            except TrailError as error:
-                log.error("the trail: %s", error)
+            except Exception as error:  # the border of the thread: without a clock no session would end by itself
+                log.error("the clock stumbled: %s", type(error).__name__)

@@ -59,7 +59,7 @@ class OpenStudy(Operation[Series, OpenedStudy]):
         return OpenedStudy(self.study, tuple(sorted(found, key=_reading_order)), notes)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        """DICOM Instances Accessed (PS3.15 A.5.3.6)."""
         return _accessed(by, self.archive, self.study, ending, f"Open study: {ending.words}")
 
     def _count(self, series: Series, cancel: Event) -> int:
@@ -96,7 +96,7 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
         series, files = self.series, []
         pause, looked = LOOK_EVERY, 0.0
         answers = self.imaging.retrieve(
-            self.archive, series.study_instance_uid, series.series_instance_uid, (), self.spool, cancel
+            self.archive, self.study.study_instance_uid, series.series_instance_uid, (), self.spool, cancel
         )
         while True:
             try:
@@ -117,7 +117,7 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
         return contents
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        """DICOM Instances Accessed (PS3.15 A.5.3.6)."""
         said = f"Open series: {ending.items} instances, {ending.words}"
         return _accessed(by, self.archive, self.study, ending, said, ("series", self.series.series_instance_uid))
 
@@ -145,7 +145,7 @@ class ReadTags(Operation[TagRow, None]):
         yield from self.imaging.tags(self.instance.file, self.spool, cancel)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """DICOM Instances Accessed (PS3.15 A.5.3.4)."""
+        """DICOM Instances Accessed (PS3.15 A.5.3.6)."""
         return _accessed(by, self.archive, self.study, ending, f"Read tags: {ending.words}", self._instance)
 
     @property

@@ -19,8 +19,8 @@ from kiosk.operations.facts import FailedInstance, TransferProgress, TransferSta
 from kiosk.operations.hub import Hub
 from kiosk.operations.job import Errand, read_errand, write_errand
 from kiosk.operations.operations import PushRequest
-from kiosk.operations.perform import Desk, perform
-from kiosk.operations.principal import Session
+from kiosk.operations.perform import Desk, perform, refuse
+from kiosk.operations.principal import Delegation, Session, System
 from kiosk.operations.push import delegate
 from kiosk.operations.transfer_meter import TransferMeter
 
@@ -30,6 +30,8 @@ PAUSES = (2, 5, 15, 60, 300)
 """Seconds before a push that a peer broke off is tried again, by itself; after the last it waits for a person."""
 STOP_SECONDS = 10.0
 SHOW_EVERY = 0.1
+SHOW_SHARE = 20.0
+"""Counting thousands of instances takes a while: at most one part in this many of the time goes into showing."""
 
 log = logging.getLogger(__name__)
 
@@ -57,19 +59,24 @@ class Deliverer:
         self._hub = hub
         self._clock = clock
         self._wake = Event()
+        self._tidy = Event()
         self._stopping = Event()
         self._lock = threading.Lock()
         self._viewer: tuple[str, str] | None = None
         self._running: tuple[str, Event] | None = None
-        self._shown: dict[str, TransferProgress] = {}
+        self._unsettled: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def start(self) -> None:
-        """Takes up what an earlier run left; spooled files that no push needs are wiped."""
-        needed = self._outbox.files()
-        for file in self._spool.names():
-            if file not in needed:
-                self._spool.remove(file)
+        """Takes up what an earlier run left; spooled files that no push needs are wiped. Raises StorageFull."""
+        try:
+            self._spool.prepare()
+            for half in self._spool.folder.glob("*.part"):
+                half.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFull("The disk does not take the outbox's files.") from error
+        self._forget_done()
+        self._sweep()
         self._thread.start()
 
     def stop(self) -> None:
@@ -79,22 +86,26 @@ class Deliverer:
         with self._lock:
             if self._running is not None:
                 self._running[1].set()
-        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
 
     def viewer_came(self, session_id: str, user_id: str) -> None:
         """The person at the terminal sees their own pushes that are not done."""
         with self._lock:
             self._viewer = (session_id, user_id)
-            self._shown.clear()
-        for job in self._outbox.jobs():
-            if job.state is not JobState.DONE:
-                self._show(job)
+        self._tidy.set()
+        self._wake.set()
+        try:
+            for job in self._outbox.jobs():
+                if job.state is not JobState.DONE:
+                    self._show(job)
+        except KioskError as error:  # the session is open, and may look; the outbox tells when it is well again
+            log.error("the outbox: %s", error)
 
     def viewer_left(self) -> None:
         """Nobody is at the terminal."""
         with self._lock:
             self._viewer = None
-            self._shown.clear()
 
     def add(self, request: PushRequest, session: Session) -> str:
         """A push, durable in the outbox when this returns its job ID."""
@@ -117,11 +128,11 @@ class Deliverer:
         return job_id
 
     def about(self, session_id: str, job_id: str) -> tuple[Study, str]:
-        """The study and destination of a push of the person at the terminal; raises NotAllowed for another's."""
-        job = self._outbox.job(job_id)
+        """The study and destination of a push of the person at the terminal; NotAllowed for another's or none."""
+        job = next((job for job in self._outbox.jobs() if job.job_id == job_id), None)
         with self._lock:
             viewer = self._viewer
-        if viewer is None or viewer != (session_id, job.owner):
+        if job is None or viewer != (session_id, job.owner):
             raise NotAllowed("That is not one of your transfers.")
         return read_errand(job.errand).study, job.destination
 
@@ -131,60 +142,94 @@ class Deliverer:
             if self._running is not None and self._running[0] == job_id:
                 self._running[1].set()
                 return
-        job = self._outbox.job(job_id)
-        if not job.state.is_final:
+            if self._outbox.job(job_id).state.is_final:
+                return
             self._outbox.set_state(job_id, JobState.CANCELLED, "Cancelled.")
-            self._show(self._outbox.job(job_id))
+            self._unsettled.discard(job_id)
+            self._drop_files(job_id)
+        self._show(self._outbox.job(job_id))
 
     def retry(self, job_id: str) -> None:
-        """What failed or was cancelled is tried again, at once."""
-        self._outbox.retry(job_id)
+        """What failed or was cancelled is tried again, at once; a push that is running goes on."""
+        with self._lock:
+            if self._running is not None and self._running[0] == job_id:
+                return
+            self._outbox.retry(job_id)
         self._show(self._outbox.job(job_id))
         self._wake.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            job = None if self._hub.out_of_service else self._outbox.next_due(self._clock.now())
-            if job is None:
-                self._wake.wait(LOOK_EVERY)
-                continue
-            cancel = Event()
-            with self._lock:
-                self._running = (job.job_id, cancel)
             try:
-                self._deliver(job, cancel)
-            except TrailError as error:
-                log.error("a push waits for the trail: %s", error)
-                self._outbox.set_state(job.job_id, JobState.WAITING, str(error))
+                worked = self._turn()
+            except KioskError as error:
+                worked = False
+                log.error("the outbox: %s", error)
+            except Exception as error:  # the border of the thread: one push's mishap must not stop every other's
+                worked = False
+                log.error("the outbox stumbled: %s", type(error).__name__)
+            if not worked:
                 self._wake.wait(LOOK_EVERY)
-            finally:
-                with self._lock:
-                    self._running = None
 
-    def _deliver(self, job: OutboxJob, cancel: Event) -> None:
-        errand = read_errand(job.errand)
+    def _turn(self) -> bool:
+        """One attempt at one push. False when none is due, or when it waits for the trail."""
+        claimed = self._claim()
+        if claimed is None:
+            return False
+        job, cancel = claimed
         try:
-            act = DeliverPush(
-                self._imaging,
-                self._outbox,
-                self._archive(job.archive),
-                self._destination(job.destination),
-                errand.study,
-                job.job_id,
-                str(self._spool.folder),
-            )
-            work = perform(self._desk, errand.delegation, act, cancel)
-            meter = TransferMeter(self._clock.monotonic)
-            while True:
-                try:
-                    state = next(work)
-                except StopIteration as stop:
-                    delivered: Delivered = stop.value
-                    break
-                if meter.is_due(SHOW_EVERY):
-                    self._show(self._outbox.job(job.job_id), meter, state)
-            self._settle(job, delivered)
+            worked = self._deliver(job, cancel)
+        except Exception:  # how it stands could not be written down: it is taken up again as soon as it can
+            with self._lock:
+                self._unsettled.add(job.job_id)
+            raise
+        finally:
+            self._release(job, cancel)
+        state = self._outbox.job(job.job_id).state
+        if state in (JobState.DONE, JobState.CANCELLED):
+            self._drop_files(job.job_id)
+        self._sweep()
+        self._show(self._outbox.job(job.job_id))
+        return worked
+
+    def _claim(self) -> tuple[OutboxJob, Event] | None:
+        """The next push that is due, and what cancels it. Written down before anything is done, or not at all."""
+        if self._hub.out_of_service:
+            return None
+        if self._tidy.is_set():
+            self._tidy.clear()
+            self._forget_done()
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            for job_id in tuple(self._unsettled):
+                self._outbox.set_state(job_id, JobState.WAITING)
+                self._unsettled.discard(job_id)
+            job = self._outbox.next_due(self._clock.now())
+            if job is None:
+                return None
+            cancel = Event()
+            self._running = (job.job_id, cancel)
+            return job, cancel
+
+    def _release(self, job: OutboxJob, cancel: Event) -> None:
+        with self._lock:
+            self._running = None
+            if not cancel.is_set() or self._stopping.is_set():
+                return
+            # The peer may have failed in the same moment: what a person cancelled must not begin again by itself.
+            if job.job_id in self._unsettled or not self._outbox.job(job.job_id).state.is_final:
+                self._outbox.set_state(job.job_id, JobState.CANCELLED, "Cancelled.")
+                self._unsettled.discard(job.job_id)
+
+    def _deliver(self, job: OutboxJob, cancel: Event) -> bool:
+        try:
+            self._settle(job, self._attempt(job, cancel))
+        except TrailError as error:
+            log.error("a push waits for the trail: %s", error)
+            self._outbox.set_state(job.job_id, JobState.WAITING, str(error))
+            return False
         except Cancelled:
             if self._stopping.is_set():
                 self._outbox.set_state(job.job_id, JobState.WAITING, "Goes on when the kiosk is back.")
@@ -196,11 +241,42 @@ class Deliverer:
             self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
         except (ImagingError, StorageFull) as error:
             self._put_off(job, error)
-        except TrailError:
-            raise
         except KioskError as error:
             self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
-        self._show(self._outbox.job(job.job_id))
+        except Exception as error:  # a mistake of ours fails this push, on record, and no other
+            log.error("a push stumbled: %s", type(error).__name__)
+            said = f"It failed unexpectedly ({type(error).__name__})."
+            self._outbox.set_state(job.job_id, JobState.FAILED, said)
+        return True
+
+    def _attempt(self, job: OutboxJob, cancel: Event) -> Delivered:
+        act, delegation = self._prepared(job)
+        work = perform(self._desk, delegation, act, cancel)
+        meter, pause = TransferMeter(self._clock.monotonic), SHOW_EVERY
+        while True:
+            try:
+                state = next(work)
+            except StopIteration as stop:
+                delivered: Delivered = stop.value
+                return delivered
+            if meter.is_due(pause):
+                began = self._clock.monotonic()
+                self._show(self._outbox.job(job.job_id), meter, state)
+                pause = max(SHOW_EVERY, SHOW_SHARE * (self._clock.monotonic() - began))
+
+    def _prepared(self, job: OutboxJob) -> tuple[DeliverPush, Delegation]:
+        """The act and in whose name; raises NotAllowed, on record, for a push that cannot be carried out any more."""
+        try:
+            errand = read_errand(job.errand)
+        except ImagingError as error:
+            refuse(self._desk, System(), DeliverPush.name, NotAllowed(str(error)))
+        try:
+            archive, destination = self._archive(job.archive), self._destination(job.destination)
+        except NotAllowed as refusal:
+            refuse(self._desk, errand.delegation, DeliverPush.name, refusal)
+        spool = str(self._spool.folder)
+        act = DeliverPush(self._imaging, self._outbox, archive, destination, errand.study, job.job_id, spool)
+        return act, errand.delegation
 
     def _settle(self, job: OutboxJob, delivered: Delivered) -> None:
         if delivered.later:
@@ -209,9 +285,27 @@ class Deliverer:
             plural = "s" if delivered.failed > 1 else ""
             said = f"{delivered.failed} instance{plural} did not arrive."
             self._outbox.set_state(job.job_id, JobState.FAILED, said)
+        elif delivered.left:
+            self._put_off(job, ImagingError("Not every instance was answered."))
         else:
             self._outbox.set_state(job.job_id, JobState.DONE, "")
-            for file in self._outbox.forget_files(job.job_id):
+
+    def _drop_files(self, job_id: str) -> None:
+        """What was delivered or given up does not lie here any longer; a retry fetches it again."""
+        for file in self._outbox.forget_files(job_id):
+            self._spool.remove(file)
+
+    def _forget_done(self) -> None:
+        """Pushes that are done name patients, and once the next session has begun they are shown to nobody again."""
+        for job in self._outbox.jobs((JobState.DONE,)):
+            for file in self._outbox.forget(job.job_id):
+                self._spool.remove(file)
+
+    def _sweep(self) -> None:
+        """Files that no push knows: what arrived while a transfer broke off."""
+        needed = self._outbox.files()
+        for file in self._spool.names():
+            if file not in needed:
                 self._spool.remove(file)
 
     def _put_off(self, job: OutboxJob, error: KioskError) -> None:
@@ -228,7 +322,11 @@ class Deliverer:
             viewer = self._viewer
         if viewer is None or viewer[1] != job.owner:
             return
-        progress = self._outbox_progress(job, viewer[0])
+        try:
+            progress = self._outbox_progress(job, viewer[0])
+        except ImagingError as error:
+            log.error("a push cannot be shown: %s", error)
+            return
         if meter is not None and state is not None:
             meter.note(progress.bytes_done)
             left = meter.seconds_left(progress.bytes_total - progress.bytes_done)

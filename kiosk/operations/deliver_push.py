@@ -1,15 +1,19 @@
 """One push: list what the archive holds, fetch what is missing here, send what the destination does not have yet."""
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
 from kiosk.audit import AuditMessage, Node, Outcome, events
+from kiosk.errors import Cancelled, PeerBusy, PeerRefused
 from kiosk.imaging.calls import Imaging, SendState, SentInstance, ToSend
 from kiosk.imaging.outbox import ItemState, JobState, Outbox, OutboxItem
 from kiosk.imaging.peers import Peer
+from kiosk.imaging.spool import Spool
 from kiosk.imaging.studies.model import Study
 from kiosk.operations.facts import TransferState
 from kiosk.operations.perform import Ending, Operation
@@ -18,14 +22,17 @@ from kiosk.operations.statement import Statement, who
 from kiosk.operations.subjects import patient_ref, study_ref
 
 NOT_SENT = "The archive did not send it."
+MOST_INSTANCES = 100_000
+"""More than any study has: an archive that lists more is broken or hostile."""
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What came of one attempt. `later` is the reason why the rest should be tried again."""
+    """What came of one attempt, in instances. `later` is the reason why those that are `left` should be tried again."""
 
     sent: int
     failed: int
+    left: int
     later: str = ""
 
 
@@ -61,10 +68,11 @@ class DeliverPush(Operation[TransferState, Delivered]):
         later = yield from self._send(cancel)
         items = self.outbox.items(self.job_id)
         failed = sum(item.state is ItemState.FAILED for item in items)
-        return Delivered(sum(item.state.is_there for item in items), failed, later)
+        sent = sum(item.state.is_there for item in items)
+        return Delivered(sent, failed, len(items) - sent - failed, later)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """DICOM Instances Transferred (PS3.15 A.5.3.5): one message for what went, one for what did not."""
+        """DICOM Instances Transferred (PS3.15 A.5.3.7): one message for what went, one for what did not."""
         items = self.outbox.items(self.job_id)
         there = [item.sop_class_uid for item in items if item.state.is_there]
         missing = [item.sop_class_uid for item in items if not item.state.is_there]
@@ -79,35 +87,67 @@ class DeliverPush(Operation[TransferState, Delivered]):
         return Statement(said, outcome, messages, patient_ref(self.study.patient), details=self._details)
 
     def _list(self, cancel: Event) -> tuple[OutboxItem, ...]:
-        """Every instance that was asked for, as the archive lists it now."""
+        """Every instance that was asked for, as the archive lists it now; PeerRefused when that is not all there."""
         uid, wanted = self.study.study_instance_uid, set(self.outbox.job(self.job_id).series_instance_uids)
         listed = [
-            series
+            series.series_instance_uid
             for series in self.imaging.find_series(self.archive, uid, cancel)
             if not wanted or series.series_instance_uid in wanted
         ]
-        return tuple(
-            OutboxItem(self.job_id, key.sop_instance_uid, key.sop_class_uid, series.series_instance_uid)
-            for series in listed
-            for key in self.imaging.find_instances(self.archive, uid, series.series_instance_uid, cancel)
-        )
+        if lost := len(wanted.difference(listed)):
+            raise PeerRefused(f"{self.archive} lists {lost} of the chosen series no more.")
+        items: list[OutboxItem] = []
+        for series in listed:
+            for key in self.imaging.find_instances(self.archive, uid, series, cancel):
+                if len(items) >= MOST_INSTANCES:
+                    raise PeerRefused(f"{self.archive} lists more than {MOST_INSTANCES} instances of this study.")
+                items.append(OutboxItem(self.job_id, key.sop_instance_uid, key.sop_class_uid, series))
+        if not items:
+            raise PeerRefused(f"{self.archive} lists no instances of this study.")
+        return tuple(items)
 
     def _fetch(self, cancel: Event) -> Generator[TransferState, None, None]:
+        """What one series cannot give does not keep the others from going."""
+        items = self.outbox.items(self.job_id)
+        sizes = Counter(item.series_instance_uid for item in items)
         wanted: dict[str, list[str]] = {}
-        for item in self.outbox.items(self.job_id):
+        for item in items:
             if item.state is ItemState.WANTED:
                 wanted.setdefault(item.series_instance_uid, []).append(item.sop_instance_uid)
+        refused: PeerRefused | None = None
         for series, instances in wanted.items():
-            whole = len(instances) == sum(item.series_instance_uid == series for item in self.outbox.items(self.job_id))
-            only = () if whole else tuple(instances)
+            only = () if len(instances) == sizes[series] else tuple(instances)
             missing = set(instances)
-            uid = self.study.study_instance_uid
-            for received in self.imaging.retrieve(self.archive, uid, series, only, self.spool, cancel, durable=True):
-                self.outbox.mark_fetched(self.job_id, received)
-                missing.discard(received.sop_instance_uid)
-                yield TransferState.FETCHING
+            try:
+                why = yield from self._fetch_series(series, only, missing, cancel)
+            except PeerBusy:
+                raise
+            except PeerRefused as error:
+                refused, why = error, str(error)
             for sop_instance_uid in sorted(missing):
-                self.outbox.mark_failed(self.job_id, sop_instance_uid, NOT_SENT)
+                if cancel.is_set():
+                    raise Cancelled
+                self.outbox.mark_failed(self.job_id, sop_instance_uid, why or NOT_SENT)
+        if refused is not None and all(item.state is ItemState.FAILED for item in self.outbox.items(self.job_id)):
+            raise refused
+
+    def _fetch_series(
+        self, series: str, only: tuple[str, ...], missing: set[str], cancel: Event
+    ) -> Generator[TransferState, None, str]:
+        """Takes what comes out of `missing`; returns the archive's reason for what did not come."""
+        uid = self.study.study_instance_uid
+        arriving = self.imaging.retrieve(self.archive, uid, series, only, self.spool, cancel, durable=True)
+        while True:
+            try:
+                received = next(arriving)
+            except StopIteration as stop:
+                return str(stop.value.reason)
+            if received.sop_instance_uid not in missing:  # it came to the archive after its instances were listed
+                Spool(Path(self.spool)).remove(received.file)
+                continue
+            self.outbox.mark_fetched(self.job_id, received)
+            missing.discard(received.sop_instance_uid)
+            yield TransferState.FETCHING
 
     def _send(self, cancel: Event) -> Generator[TransferState, None, str]:
         files = tuple(

@@ -18,7 +18,7 @@ from kiosk.access.policy import permissions_of
 from kiosk.audit import Node
 from kiosk.clock import Clock
 from kiosk.config.model import SessionRules
-from kiosk.errors import NoSession, TrailError
+from kiosk.errors import NoSession, StorageFull, TrailError
 from kiosk.operations.facts import (
     AccessDenied,
     BadgeView,
@@ -43,6 +43,8 @@ from readers.reader import Card
 from readers.watch import Reading
 
 OUT_OF_SERVICE = "This kiosk is out of service."
+PIN_SECONDS = 60.0
+"""How long a PIN box stays on the screen of a kiosk that somebody walked away from: it names them."""
 ENDED = {
     EndReason.TAPPED_OUT: "You are signed out.",
     EndReason.SIGNED_OUT: "You are signed out.",
@@ -89,13 +91,18 @@ class Door:
         self._on_end = on_end
         self._lock = threading.RLock()
         self._box: _PinBox | None = None
+        self._asked_at = 0.0
+        self._closing = False
         self._session: Session | None = None
         self._claim: Claim | None = None
         self._by = System()
 
     def on_card(self, ladder: Ladder, card: Card) -> Reading:
         """The reader's thread: identifies the card; `present` is what the tap does unless the card bounced."""
-        claim = ladder.identify(card)
+        try:
+            claim = ladder.identify(card)
+        except TrailError:  # no challenge without the trail's head
+            return Reading(None, lambda: self._hub.publish(AccessDenied(OUT_OF_SERVICE)))
         key = (claim.kind, claim.subject) if isinstance(claim, Claim) else (claim.scheme, claim.uid)
         return Reading(key, partial(self.present, claim))
 
@@ -103,8 +110,8 @@ class Door:
         """A card said who it is, or could not."""
         with self._lock:
             self._close_box("another card was tapped")
-            if self._hub.out_of_service:
-                self._hub.publish(AccessDenied(OUT_OF_SERVICE))
+            if self._hub.out_of_service or self._closing:
+                self._hub.publish(AccessDenied(ENDED[EndReason.SHUTDOWN] if self._closing else OUT_OF_SERVICE))
                 return
             try:
                 self._decide(claim)
@@ -171,15 +178,18 @@ class Door:
                 self._end(EndReason.SIGNED_OUT, by_person=True)
 
     def shut(self, reason: EndReason) -> None:
-        """Ends whatever is open."""
+        """Ends whatever is open; after a SHUTDOWN nothing opens any more."""
         with self._lock:
+            self._closing = self._closing or reason is EndReason.SHUTDOWN
             self._close_box(reason.value)
             if self._session is not None:
                 self._end(reason, by_person=False)
 
     def tick(self) -> None:
-        """About once a second: warns, locks, and says what time is left."""
+        """About once a second: warns, locks, says what time is left, and closes a PIN box that nobody answers."""
         with self._lock:
+            if self._box is not None and self._clock.monotonic() - self._asked_at > PIN_SECONDS:
+                self._close_box("nobody answered")
             if self._session is None:
                 return
             for event in self._book.tick(self._clock.monotonic()):
@@ -206,7 +216,9 @@ class Door:
         if session is not None and self._book.tap(decision.person) is not book.TapMeaning.TAKE_OVER:
             self._tapped_again()
             return
-        self._displace()
+        if not self._end(EndReason.DISPLACED, by_person=False):
+            self._hub.publish(AccessDenied(OUT_OF_SERVICE))
+            return
         match decision:
             case PinRequired():
                 self._box = _PinBox(uuid.uuid4().hex, claim, decision)
@@ -247,11 +259,16 @@ class Door:
 
     def _open(self, granted: Granted, claim: Claim) -> None:
         opened = self._book.open(granted, claim)
-        self._before_open(opened.session_id)
         badge, person = Badge.of(claim), granted.person
         permissions = frozenset(permission.value for permission in permissions_of(person.role))
         session = Session(opened.session_id, person.user_id, person.display_name, person.role.value, badge, permissions)
         self._claim, self._session = claim, session
+        try:
+            self._before_open(session.session_id)
+        except StorageFull as error:
+            self._end(EndReason.OUT_OF_SERVICE, by_person=False)
+            self._hub.publish(AccessDenied(str(error)))
+            return
         self._hub.publish(
             SessionOpened(
                 opened.session_id,
@@ -263,7 +280,8 @@ class Door:
                 opened.ends_at,
             )
         )
-        self._on_open(session.session_id, session.user_id)
+        if self._session is session:  # a listener may have ended it
+            self._on_open(session.session_id, session.user_id)
 
     def _overtaken(self, box: _PinBox, granted: Granted) -> None:
         """Another card came while the PIN was being checked: the login that is on record ends on record, unseen."""
@@ -272,34 +290,37 @@ class Door:
         with contextlib.suppress(TrailError):
             finish(perform(self._desk, self._by, EndSession(self._node, session, EndReason.DISPLACED, lambda: None)))
 
-    def _displace(self) -> None:
-        if self._session is not None:
-            self._end(EndReason.DISPLACED, by_person=False)
-
-    def _end(self, reason: EndReason, *, by_person: bool) -> None:
-        session = self._session
+    def _end(self, reason: EndReason, *, by_person: bool) -> bool:
+        """Whatever goes wrong, nothing stays open. False when it is not on record: then nothing else may be done."""
+        session, recorded = self._session, False
         if session is None:
-            return
-
-        def end() -> None:
-            self._session = self._claim = None
-            with contextlib.suppress(NoSession):  # a session that time ended is out of the book already
-                self._book.end(session.session_id)
-            self._on_end(session.session_id)
-
+            return True
+        close = partial(self._close, session)
         try:
             finish(
                 perform(
                     self._desk,
                     session if by_person else self._by,
-                    EndSession(self._node, session, reason, end),
+                    EndSession(self._node, session, reason, close),
                 )
             )
+            recorded = True
         except TrailError:
             reason = EndReason.OUT_OF_SERVICE
-        if self._session is not None:
-            end()
-        self._hub.publish(SessionEnded(session.session_id, reason, ENDED[reason]))
+        finally:
+            try:
+                close()
+            finally:
+                self._hub.publish(SessionEnded(session.session_id, reason, ENDED[reason]))
+        return recorded
+
+    def _close(self, session: Session) -> None:
+        if self._session is not session:
+            return
+        self._session = self._claim = None
+        with contextlib.suppress(NoSession):  # a session that time ended is out of the book already
+            self._book.end(session.session_id)
+        self._on_end(session.session_id)
 
     def _close_box(self, why: str) -> None:
         box = self._box
@@ -316,6 +337,7 @@ class Door:
             close()
 
     def _asked(self, box: _PinBox, attempts_left: int, sentence: str = "") -> PinAsked:
+        self._asked_at = self._clock.monotonic()
         return PinAsked(box.claim_id, _person(box.required), _view(Badge.of(box.claim)), attempts_left, sentence)
 
 

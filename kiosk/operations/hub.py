@@ -1,6 +1,8 @@
 """Posts facts to whoever listens, the state that still holds first."""
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from kiosk.operations.facts import (
@@ -20,13 +22,23 @@ from kiosk.operations.facts import (
 
 OF_A_SESSION = (IdleWarning, IdleOver, TimeLeft, Notice, TransferProgress)
 
+Listener = Callable[[Fact], None]
+log = logging.getLogger(__name__)
+
 
 class Hub:
-    """Thread-safe. Listeners are called in order, under no lock of anybody else's; they must not block."""
+    """Thread-safe. Every listener hears the facts in the order in which they were published, one at a time.
+
+    The hub holds no lock while a listener runs, so that one may call back into the kiosk; but whoever published waits
+    for it, so it must not block. One that raises is logged, and keeps nobody else from hearing: a front end's mistake
+    must not leave a session open.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[Fact], None]] = []
+        self._listeners: list[Listener] = []
+        self._waiting: deque[tuple[Fact, tuple[Listener, ...]]] = deque()
+        self._telling = False
         self._readers: dict[str, ReaderHealth] = {}
         self._out_of_service = OutOfService("")
         self._session: SessionOpened | None = None
@@ -38,13 +50,14 @@ class Hub:
         with self._lock:
             return self._out_of_service.sentence
 
-    def subscribe(self, listener: Callable[[Fact], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Replays what holds now, then posts what happens; returns what ends the subscription."""
         with self._lock:
+            self._listeners.append(listener)
             for fact in (*self._readers.values(), self._out_of_service, self._session, self._pin):
                 if fact is not None:
-                    listener(fact)
-            self._listeners.append(listener)
+                    self._waiting.append((fact, (listener,)))
+        self._tell()
 
         def end() -> None:
             with self._lock:
@@ -61,8 +74,32 @@ class Hub:
                 self._session is None or self._session.session_id != fact.session_id
             ):
                 return
-            for listener in tuple(self._listeners):
-                listener(fact)
+            self._waiting.append((fact, tuple(self._listeners)))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Empties the queue, unless another thread, or a call further up, is at it."""
+        with self._lock:
+            if self._telling:
+                return
+            self._telling = True
+        try:
+            while True:
+                with self._lock:
+                    if not self._waiting:
+                        self._telling = False
+                        return
+                    fact, listeners = self._waiting.popleft()
+                    listeners = tuple(listener for listener in listeners if listener in self._listeners)
+                for listener in listeners:
+                    try:
+                        listener(fact)
+                    except Exception as error:  # the border to the front ends, whatever they are
+                        log.error("a listener stumbled over %s: %s", type(fact).__name__, type(error).__name__)
+        except BaseException:
+            with self._lock:
+                self._telling = False
+            raise
 
     def _keep(self, fact: Fact) -> None:
         match fact:
@@ -73,10 +110,12 @@ class Hub:
             case SessionOpened():
                 self._session, self._pin = fact, None
             case SessionEnded():
-                self._session = None
+                if self._session is not None and self._session.session_id == fact.session_id:
+                    self._session = None
             case PinAsked():
                 self._pin = fact
             case PinClosed():
-                self._pin = None
+                if self._pin is not None and self._pin.claim_id == fact.claim_id:
+                    self._pin = None
             case _:
                 pass

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from threading import Event
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, NoReturn, Protocol, TypeVar
 
 from kiosk.access.policy import Permission
 from kiosk.audit import Entry, Outcome, Phase, Receipt, events
-from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, TrailError
+from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, actor_of, who
 
@@ -103,7 +103,7 @@ def perform(
     whatever KioskError the act ends with.
     """
     act_id = uuid.uuid4().hex
-    _authorise(desk, by, operation, act_id)
+    _authorise(desk, by, operation)
     _record(desk, by, operation.name, act_id, Phase.INTENT, operation.intent(by))
     items, ended = 0, Ending(interrupted=True)
     work = operation.act(by, cancel or Event())
@@ -120,10 +120,14 @@ def perform(
     except KioskError as error:
         ended = Ending(error=error, items=items)
         raise
+    except Exception as error:  # a mistake of ours: it goes on up, but the record must not call it broken off
+        ended = Ending(error=KioskError(f"It failed unexpectedly ({type(error).__name__})."), items=items)
+        raise
     finally:
-        work.close()
-        if not isinstance(ended.error, TrailError):
-            _record(desk, by, operation.name, act_id, Phase.OUTCOME, operation.outcome(by, ended))
+        try:
+            work.close()
+        finally:
+            _record(desk, by, operation.name, act_id, Phase.OUTCOME, _outcome(operation, by, ended))
 
 
 def finish(work: Generator[object, None, T]) -> T:
@@ -135,22 +139,38 @@ def finish(work: Generator[object, None, T]) -> T:
             return stop.value  # type: ignore[no-any-return]  # the generator's own result type
 
 
-def _authorise(desk: Desk, by: Principal, operation: Operation[object, object], act_id: str) -> None:
-    if isinstance(by, Session) and not desk.is_open(by.session_id):
-        refusal: KioskError = NoSession("The session has ended. Tap your badge to go on.")
-    elif type(by) not in operation.accepts:
-        refusal = NotAllowed(f"{operation.name.replace('_', ' ')} cannot be done this way.")
-    elif isinstance(by, Session) and operation.permission is not None and operation.permission not in by.permissions:
-        refusal = NotAllowed(f"Your role ({by.role}) may not do this: {operation.name.replace('_', ' ')}.")
-    else:
-        return
+def require(desk: Desk, by: Session, act: str, permission: Permission | None) -> None:
+    """Raises NoSession or NotAllowed, on record, when this session may not do that act."""
+    if not desk.is_open(by.session_id):
+        refuse(desk, by, act, NoSession("The session has ended. Tap your badge to go on."))
+    if permission is not None and permission not in by.permissions:
+        refuse(desk, by, act, NotAllowed(f"Your role ({by.role}) may not do this: {act.replace('_', ' ')}."))
+
+
+def refuse(desk: Desk, by: Principal, act: str, refusal: KioskError) -> NoReturn:
+    """Raises the refusal once it is on record as Use of Restricted Function (PS3.15 A.5.3.11)."""
     said = Statement(
-        f"Refused: {operation.name.replace('_', ' ')}. {refusal}",
+        f"Refused: {act.replace('_', ' ')}. {refusal}",
         Outcome.SERIOUS,
-        events.restricted_function(who(by), operation.name, str(refusal)),
+        events.restricted_function(who(by), act, str(refusal)),
     )
-    _record(desk, by, operation.name, act_id, Phase.EVENT, said)
+    _record(desk, by, act, uuid.uuid4().hex, Phase.EVENT, said)
     raise refusal
+
+
+def _authorise(desk: Desk, by: Principal, operation: Operation[object, object]) -> None:
+    if type(by) not in operation.accepts:
+        refuse(desk, by, operation.name, NotAllowed(f"{operation.name.replace('_', ' ')} cannot be done this way."))
+    if isinstance(by, Session):
+        require(desk, by, operation.name, operation.permission)
+
+
+def _outcome(operation: Operation[object, object], by: Principal, ended: Ending) -> Statement:
+    try:
+        return operation.outcome(by, ended)
+    except KioskError as error:  # what it would tell is out of reach; that it ended is told all the same
+        said = f"{operation.name.replace('_', ' ')}: {ended.words} What came of it is not known: {error}"
+        return Statement(said, Outcome.SERIOUS)
 
 
 def _record(desk: Desk, by: Principal, act: str, act_id: str, phase: Phase, said: Statement) -> Receipt:

@@ -1,12 +1,12 @@
 """Asking the archives for studies."""
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Node, Outcome, events
+from kiosk.audit import AuditMessage, Node, Outcome, events
 from kiosk.audit.identifier import encode_identifier
 from kiosk.errors import ImagingError
 from kiosk.imaging.calls import Found, Imaging
@@ -50,6 +50,8 @@ class QueryStudies(Operation[Study, Found]):
     archives: tuple[Peer, ...]
     query: StudyQuery
     limit: int
+    failed: dict[str, ImagingError] = field(default_factory=dict, repr=False, compare=False)
+    """What each archive that failed said, by its name."""
 
     def intent(self, by: Principal) -> Statement:
         """The keys asked for; the record's patient fields hold what could name somebody."""
@@ -57,37 +59,44 @@ class QueryStudies(Operation[Study, Found]):
 
     def act(self, by: Principal, cancel: Event) -> Generator[Study, None, Found]:
         """Studies as they come."""
-        count, more, notes, failed = 0, False, [], []
+        count, more, notes = 0, False, []
         for archive in self.archives:
             try:
                 found = yield from self.imaging.find_studies(archive, self.query, self.limit - count, cancel)
             except ImagingError as error:
-                failed.append(error)
+                self.failed[archive.name] = error
                 notes.append(str(error))
                 continue
             count, more = count + found.count, more or found.more
             notes.extend(found.notes)
-        if len(failed) == len(self.archives):
-            raise failed[0]
+        if self.failed and len(self.failed) == len(self.archives):
+            raise next(iter(self.failed.values()))
         return Found(count, more, tuple(notes))
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """One Query message an archive (PS3.15 A.5.3.10); the answers are not recorded."""
+        """One Query message an archive, each with its own outcome (PS3.15 A.5.3.10); the answers are not recorded."""
         said = f"Query: {ending.items} studies, {ending.words}"
         messages = tuple(
             message
             for archive in self.archives
-            for message in events.query(
-                who(by),
-                Node(archive.calling_ae_title),
-                Node(archive.ae_title, archive.host),
-                STUDY_ROOT_FIND,
-                encode_identifier(_identifier(self.query)),
-                ending.outcome,
-                "" if ending.outcome is Outcome.SUCCESS else ending.words,
-            )
+            for message in self._asked(by, archive, self._ending_at(archive, ending))
         )
         return Statement(said, ending.outcome, messages, details=self._details)
+
+    def _ending_at(self, archive: Peer, ending: Ending) -> Ending:
+        error = self.failed.get(archive.name)
+        return ending if error is None else Ending(error)
+
+    def _asked(self, by: Principal, archive: Peer, ending: Ending) -> tuple[AuditMessage, ...]:
+        return events.query(
+            who(by),
+            Node(archive.calling_ae_title),
+            Node(archive.ae_title, archive.host),
+            STUDY_ROOT_FIND,
+            encode_identifier(_identifier(self.query)),
+            ending.outcome,
+            "" if ending.outcome is Outcome.SUCCESS else ending.words,
+        )
 
     @property
     def _details(self) -> tuple[tuple[str, str], ...]:

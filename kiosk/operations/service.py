@@ -43,7 +43,7 @@ class StartKiosk(Deed[int]):
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Application Activity, Application Start (PS3.15 A.5.3.1)."""
         closed = f", {ending.result} interrupted acts closed" if ending.result else ""
-        messages = events.application_started(who(by), self.node)
+        messages = events.application_started(who(by), self.node, ending.outcome, _wrong(ending))
         return Statement(f"Kiosk started{closed}: {ending.words}", ending.outcome, messages)
 
 
@@ -68,7 +68,7 @@ class StopKiosk(Deed[None]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Application Activity, Application Stop (PS3.15 A.5.3.1)."""
-        messages = events.application_stopped(who(by), self.node)
+        messages = events.application_stopped(who(by), self.node, ending.outcome, _wrong(ending))
         return Statement(f"Kiosk stopped: {ending.words}", ending.outcome, messages)
 
 
@@ -93,7 +93,7 @@ class NoteReader(Deed[None]):
         self.publish()
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Security Alert, Hardware Configuration, when it went (PS3.15 A.5.3.12)."""
+        """Security Alert, Hardware Configuration, when it went (PS3.15 A.5.3.11)."""
         said = f"Reader {self.reader}: {self.sentence or 'attached'}"
         if not self.sentence:
             return Statement(said, ending.outcome)
@@ -123,6 +123,10 @@ class ResumeService(Deed[None]):
         self.resume()
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Security Alert, Audit Recording Started (PS3.15 A.5.3.12)."""
+        """Security Alert, Audit Recording Started (PS3.15 A.5.3.11)."""
         said = f"In service again: {ending.words}"
         return Statement(said, ending.outcome, events.audit_recording(who(by), False, self.log_uri, said, self.node))
+
+
+def _wrong(ending: Ending) -> str:
+    return "" if ending.outcome is Outcome.SUCCESS else ending.words

@@ -1,39 +1,52 @@
 """What belongs to one open session and ends with it: running acts, the spool, the series it opened."""
 
+import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from kiosk.errors import NoSession, NotAllowed
+from kiosk.errors import NoSession, NotAllowed, StorageFull
 from kiosk.imaging.spool import Spool
 from kiosk.imaging.studies.model import Instance, SeriesContents, Study
+
+WIPES = 5
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Opened:
     study: Study
     contents: SeriesContents
-    files: frozenset[str]
+    files: dict[str, Instance]
 
 
 class SessionHoldings:
-    """Thread-safe. `end` cancels what runs and wipes what was retrieved."""
+    """Thread-safe. `end` cancels what runs and wipes what was retrieved.
+
+    What a front end hands back is compared with what this session was shown: a study or an instance that it made up
+    would put another patient's name into the record.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a generator that is collected may end in the middle of a call here
         self._cancels: dict[str, set[Event]] = {}
+        self._seen: dict[str, set[Study]] = {}
         self._opened: dict[str, dict[str, _Opened]] = {}
 
     def begin(self, session_id: str) -> None:
-        """The session is open from here on; its spool is made."""
+        """The session is open from here on; its spool is made. Raises StorageFull when the disk does not take it."""
+        try:
+            (self._root / session_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFull("The disk takes nothing more: no session can be opened.") from error
         with self._lock:
             self._cancels[session_id] = set()
+            self._seen[session_id] = set()
             self._opened[session_id] = {}
-        (self._root / session_id).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def spool(self, session_id: str) -> str:
         """The session's own folder."""
@@ -53,34 +66,62 @@ class SessionHoldings:
                 over = session_id not in self._cancels
                 self._cancels.get(session_id, set()).discard(cancel)
             if over:
-                Spool(self._root / session_id).wipe()
+                self._wipe(session_id)
+
+    def see(self, session_id: str, study: Study) -> None:
+        """A query of this session found the study."""
+        with self._lock:
+            if session_id in self._seen:
+                self._seen[session_id].add(study)
+
+    def has_seen(self, session_id: str, study: Study) -> bool:
+        """True when a query of this session found exactly this study, patient and all."""
+        with self._lock:
+            return study in self._seen.get(session_id, ())
 
     def keep(self, session_id: str, study: Study, contents: SeriesContents) -> None:
         """A series is being opened or was: pictures and tags of its instances may be asked for."""
-        files = frozenset(instance.file for instance in contents.instances)
+        files = {instance.file: instance for instance in contents.instances}
         with self._lock:
             if session_id in self._opened:
                 self._opened[session_id][contents.series.series_instance_uid] = _Opened(study, contents, files)
 
-    def study_of(self, session_id: str, instance: Instance) -> Study:
-        """The study an instance was opened with; raises NotAllowed for one that this session did not open."""
+    def opened(self, session_id: str, instance: Instance) -> Study:
+        """The study an instance was opened with; raises NotAllowed for one that this session was not shown."""
         with self._lock:
-            opened = self._opened.get(session_id, {}).get(instance.series_instance_uid)
-        if opened is None or instance.file not in opened.files:
-            raise NotAllowed("This image was not opened in this session.")
-        return opened.study
+            every = tuple(self._opened.get(session_id, {}).values())
+        for one in every:
+            shown = one.files.get(instance.file)
+            if shown is not None and shown.sop_instance_uid == instance.sop_instance_uid:
+                return one.study
+        raise NotAllowed("This image was not opened in this session.")
 
     def end(self, session_id: str) -> None:
         """Cancels what runs, forgets and wipes the rest."""
         with self._lock:
             cancels = self._cancels.pop(session_id, set())
+            self._seen.pop(session_id, None)
             self._opened.pop(session_id, None)
         for cancel in cancels:
             cancel.set()
-        Spool(self._root / session_id).wipe()
+        self._wipe(session_id)
 
     def wipe_all(self) -> None:
         """At start: nothing of an earlier run may survive."""
         if self._root.is_dir():
             for left in self._root.iterdir():
                 Spool(left).wipe()
+
+    def _wipe(self, session_id: str) -> None:
+        """The folder is moved first: the worker, if it still writes, finds no place for the next file."""
+        folder = self._root / session_id
+        moved = folder.with_suffix(".over")
+        with suppress(OSError):  # gone already, or moved before
+            folder.rename(moved)
+        for left in (moved, folder):
+            for _ in range(WIPES):
+                Spool(left).wipe()
+                if not left.exists():
+                    break
+            else:
+                log.error("the spool of a session that is over could not be wiped")

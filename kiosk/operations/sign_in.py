@@ -97,7 +97,7 @@ class EnterPin(Deed["Granted | WrongPin | Denied"]):
         return self.gate.check_pin(self.required, self.pin)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Login, wrong PIN (4, then 8), or blocked (12): PS3.15 A.5.3.11."""
+        """Login, wrong PIN (4, then 8), or blocked (12): User Authentication, PS3.15 A.5.3.12."""
         badge, user = Badge.of(self.claim), _someone(self.required)
         match ending.result:
             case Granted() as granted:
@@ -162,12 +162,12 @@ class EndSession(Deed[None]):
         self.end()
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Logout; the person is the requestor only when they asked for it (IHE ITI TF-2 3.20)."""
+        """Logout (PS3.15 A.5.3.12); the person is the requestor only when they asked for it (IHE ITI TF-2 3.20)."""
         session = self.session
         asked = isinstance(by, Session)
         person = Who(session.user_id, session.display_name, session.badge.tokens, session.role, asked)
         said = f"Session ended: {self.reason.value}"
-        messages = events.logout(person, self.node, said)
+        messages = events.logout(person, self.node, said, ending.outcome)
         return Statement(said, ending.outcome, messages, badge=session.badge, user=self._user)
 
     @property

@@ -26,7 +26,7 @@ class _ChangeStaff(Deed[Person]):
     display_name: str
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Security Alert, User Security Attributes Changed (PS3.15 A.5.3.12)."""
+        """Security Alert, User Security Attributes Changed (PS3.15 A.5.3.11)."""
         said = f"{self.intent(by).summary}: {ending.words}"
         messages = events.security_alert(who(by), codes.USER_SECURITY_CHANGED, self.user_id, said, ending.outcome)
         return Statement(said, ending.outcome, messages)
@@ -90,7 +90,7 @@ class EnrolBadge(Deed[Credential]):
         return credential
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """Security Alert, User Security Attributes Changed (PS3.15 A.5.3.12)."""
+        """Security Alert, User Security Attributes Changed (PS3.15 A.5.3.11)."""
         said = f"Enrol a {self.claim.kind} credential for {self.person.user_id}: {ending.words}"
         messages = events.security_alert(
             who(by), codes.USER_SECURITY_CHANGED, self.person.user_id, said, ending.outcome

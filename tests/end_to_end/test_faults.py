@@ -1,5 +1,6 @@
 """What a whole kiosk does when something around it fails, and when somebody should not be there."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from kiosk.audit import Outcome, Phase, verify
+from kiosk.audit import Outcome, Phase, Trail, verify
 from kiosk.config.model import KioskConfig, SessionRules
 from kiosk.demo.archive import DemoArchive
 from kiosk.demo.staff import DEMO_PIN, RADIOLOGIST_BADGE, TECHNOLOGIST_BADGE, UNKNOWN_BADGE
@@ -228,6 +229,66 @@ def test_a_picture_needs_a_series_that_this_session_opened(kiosk: Running, watch
         kiosk.agent.picture(session.session_id, stranger, 0, 64, 64, Event())
 
 
+def test_a_front_end_cannot_make_up_whose_study_it_is(kiosk: Running, watcher: Watcher, taps: Presenter) -> None:
+    session = sign_in(kiosk, watcher, taps)
+    study = small_study(kiosk.agent, session.session_id)
+    _, opened = drain(kiosk.agent.open_study(session.session_id, study, Event()))
+    assert isinstance(opened, OpenedStudy)
+    somebody = replace(study, patient=replace(study.patient, patient_id="SOMEBODY-ELSE"))
+    destination = kiosk.agent.destinations(session.session_id)[0].name
+    with pytest.raises(NotAllowed):
+        drain(kiosk.agent.open_study(session.session_id, somebody, Event()))
+    with pytest.raises(NotAllowed):
+        drain(kiosk.agent.open_series(session.session_id, somebody, opened.series[0], Event()))
+    with pytest.raises(NotAllowed):
+        kiosk.agent.push(session.session_id, PushRequest(somebody, (), destination))
+    strange = replace(opened.series[0], study_instance_uid="1.2.3")
+    with pytest.raises(NotAllowed):
+        drain(kiosk.agent.open_series(session.session_id, study, strange, Event()))
+    for act in ("open_study", "open_series", "push"):
+        assert (Phase.EVENT, Outcome.SERIOUS) in acts(kiosk, act)
+
+
+def test_a_front_end_cannot_make_up_whose_tags_it_reads(kiosk: Running, watcher: Watcher, taps: Presenter) -> None:
+    session = sign_in(kiosk, watcher, taps)
+    study = small_study(kiosk.agent, session.session_id)
+    _, opened = drain(kiosk.agent.open_study(session.session_id, study, Event()))
+    assert isinstance(opened, OpenedStudy)
+    _, contents = drain(kiosk.agent.open_series(session.session_id, study, opened.series[0], Event()))
+    renamed = replace(contents.instances[0], sop_instance_uid="1.2.3")  # type: ignore[attr-defined]
+    with pytest.raises(NotAllowed):
+        drain(kiosk.agent.tags(session.session_id, renamed, Event()))
+    assert acts(kiosk, "tags") == [(Phase.EVENT, Outcome.SERIOUS)]
+
+
+def test_what_one_session_found_the_next_one_has_to_find_itself(
+    kiosk: Running, watcher: Watcher, taps: Presenter
+) -> None:
+    first = sign_in(kiosk, watcher, taps)
+    study = small_study(kiosk.agent, first.session_id)
+    time.sleep(taps.pause)
+    second = sign_in(kiosk, watcher, taps, TECHNOLOGIST_BADGE)
+    with pytest.raises(NotAllowed):
+        drain(kiosk.agent.open_study(second.session_id, study, Event()))
+
+
+def test_a_kiosk_that_cannot_start_says_so_on_record_and_leaves_nothing_running(
+    config: KioskConfig, taps: Presenter, clock: AdjustableClock
+) -> None:
+    state = config.kiosk.state_directory
+    (state / "outbox.db").mkdir(parents=True)
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="outbox"), running(config, taps, clock):
+        pass
+    assert set(threading.enumerate()) <= before
+    with Trail.read_only(state / "trail.db") as trail:
+        started = [record.entry for record in trail.read() if record.entry.act == "start"]
+    assert [(entry.phase, entry.outcome) for entry in started] == [
+        (Phase.INTENT, None),
+        (Phase.OUTCOME, Outcome.SERIOUS),
+    ]
+
+
 def test_an_archive_that_is_down_is_named_with_its_ae_title(
     config: KioskConfig, taps: Presenter, clock: AdjustableClock
 ) -> None:
@@ -295,6 +356,7 @@ def test_nobody_touches_anothers_transfer(kiosk: Running, watcher: Watcher, taps
     other = sign_in(kiosk, watcher, taps, TECHNOLOGIST_BADGE)
     with pytest.raises(NotAllowed):
         kiosk.agent.cancel_push(other.session_id, job_id)
+    assert acts(kiosk, "cancel_push") == [(Phase.EVENT, Outcome.SERIOUS)]
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])

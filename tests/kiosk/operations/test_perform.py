@@ -4,22 +4,25 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
 import kiosk.operations
 from kiosk.audit import AuditSource, Outcome, Phase, Trail
 from kiosk.clock import SystemClock
-from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, TrailError
+from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, PeerUnreachable, TrailError
+from kiosk.imaging.calls import Found, Imaging
 from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
+from kiosk.imaging.studies.model import Study, StudyQuery
 from kiosk.operations.operations import Operations
 from kiosk.operations.perform import Desk, Ending, Operation, finish, perform
 from kiosk.operations.principal import Delegation, Principal, Session, System
-from kiosk.operations.service import ResumeService
+from kiosk.operations.query import QueryStudies
+from kiosk.operations.service import ResumeService, StartKiosk
 from kiosk.operations.statement import Statement
 from tests.kiosk.operations import acts
 from tests.kiosk.operations.ledgers import FullDisk, MemoryLedger
@@ -219,3 +222,66 @@ def test_an_act_whose_outcome_cannot_be_recorded_has_not_succeeded() -> None:
     work = perform(Desk(FullDisk(room=1), lambda _: True), acts.SYSTEM, ResumeService(acts.NODE, "", "", lambda: None))
     with pytest.raises(TrailError):
         finish(work)
+
+
+@dataclass(frozen=True)
+class Stumbling(Counting):
+    """Fails in a way that nobody foresaw, here or in what it has to say about it."""
+
+    name: ClassVar[str] = "stumbling"
+    outcome_fails: bool = False
+
+    def act(self, by: Principal, cancel: Event) -> Generator[int, None, None]:
+        yield 1
+        if not self.outcome_fails:
+            raise ZeroDivisionError
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        if self.outcome_fails:
+            raise KioskError("The outbox is closed.")
+        return super().outcome(by, ending)
+
+
+def test_an_act_that_stumbles_is_on_record_as_failed() -> None:
+    ledger = MemoryLedger()
+    with pytest.raises(ZeroDivisionError):
+        finish(perform(Desk(ledger, lambda _: True), acts.SYSTEM, Stumbling()))
+    assert ledger.entries[-1].outcome is Outcome.SERIOUS
+    assert ledger.entries[-1].summary == "1 items, It failed unexpectedly (ZeroDivisionError)."
+
+
+def test_an_act_that_cannot_tell_its_outcome_has_one_all_the_same() -> None:
+    ledger = MemoryLedger()
+    finish(perform(Desk(ledger, lambda _: True), acts.SYSTEM, Stumbling(outcome_fails=True)))
+    assert ledger.phases("stumbling") == [Phase.INTENT, Phase.OUTCOME]
+    assert ledger.entries[-1].outcome is Outcome.SERIOUS
+
+
+def test_a_start_that_fails_is_not_announced_as_a_start() -> None:
+    def fail() -> None:
+        raise KioskError("The outbox cannot be used.")
+
+    ledger = MemoryLedger()
+    with pytest.raises(KioskError):
+        finish(perform(Desk(ledger, lambda _: True), acts.SYSTEM, StartKiosk(acts.NODE, ledger, (), fail)))
+    assert ledger.entries[-1].messages[0].outcome is Outcome.SERIOUS
+
+
+class _HalfBroken(acts.AnsweringImaging):
+    def find_studies(self, *asked: object) -> Generator[Study, None, Found]:
+        if asked[0] == acts.ARCHIVE:
+            raise PeerUnreachable("Archive (PACS) does not answer.")
+        return (yield from super().find_studies())
+
+
+def test_an_archive_that_did_not_answer_is_not_recorded_as_one_that_did() -> None:
+    ledger = MemoryLedger()
+    other = replace(acts.ARCHIVE, name="Other", ae_title="OTHER")
+    query = QueryStudies(cast("Imaging", _HalfBroken()), (acts.ARCHIVE, other), StudyQuery(), 10)
+    finish(perform(Desk(ledger, lambda _: True), acts.SESSION, query))
+    assert [message.outcome for message in ledger.entries[-1].messages] == [Outcome.SERIOUS, Outcome.SUCCESS]
+
+
+def test_a_query_without_archives_finds_nothing() -> None:
+    query = QueryStudies(cast("Imaging", acts.AnsweringImaging()), (), StudyQuery(), 10)
+    assert finish(perform(Desk(MemoryLedger(), lambda _: True), acts.SESSION, query)).count == 0
