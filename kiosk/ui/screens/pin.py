@@ -7,9 +7,8 @@ from typing import ClassVar
 from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button
 from textual.worker import Worker
 
 from kiosk.errors import KioskError
@@ -17,16 +16,14 @@ from kiosk.operations.facts import PinAsked
 from kiosk.ui.acts import in_thread
 from kiosk.ui.host import Host
 from kiosk.ui.messages import ActFailed
+from kiosk.ui.widgets.key_pad import KeyPad
 from kiosk.ui.widgets.plain_text import PlainText
-from kiosk.ui.widgets.press import Press
 from kiosk.views.refusals import refusal
 from kiosk.views.session import pin_attempts_text, pin_question
 from kiosk.views.text import one_line
 from kiosk.views.words import _
 
 MOST_DIGITS = 12
-KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "0", "enter")
-LABELS = {"back": "⌫", "enter": "OK"}
 
 
 class PinScreen(ModalScreen[None], inherit_bindings=False):
@@ -58,9 +55,7 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
             yield PlainText(id="whose")
             yield PlainText(id="digits")
             yield PlainText(id="state")
-            with Grid(id="pad"):
-                for key in KEYS:
-                    yield Press(LABELS.get(key, key), id=f"key-{key}", classes="key", focusable=False)
+            yield KeyPad(id="pad")
             if self.app.station.demo_pin:
                 hint = _("Demonstration PIN: {pin}").format(pin=one_line(self.app.station.demo_pin))
                 yield PlainText(hint, id="demo-pin")
@@ -84,10 +79,10 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
             event.stop()
             self.action_press(event.character)
 
-    @on(Button.Pressed, ".key")
-    def press_pad(self, event: Button.Pressed) -> None:
+    @on(KeyPad.Pressed)
+    def press_pad(self, event: KeyPad.Pressed) -> None:
         """So do presses on the pad."""
-        self.action_press((event.button.id or "").removeprefix("key-"))
+        self.action_press(event.key)
 
     def action_press(self, key: str) -> None:
         """A digit, "back" or "enter"."""

@@ -7,6 +7,7 @@ from kiosk.operations.facts import AccessDenied, OutOfService, PinAsked, PinClos
 from kiosk.ui.screens.lock import LockScreen
 from kiosk.ui.screens.pin import PinScreen
 from kiosk.ui.screens.studies import StudiesScreen
+from kiosk.ui.widgets.key_pad import KeyPad
 from tests.fakes import PEOPLE, PIN
 from tests.kiosk.ui.kit import terminal
 
@@ -58,11 +59,11 @@ async def test_the_pad_works_with_the_mouse_alone() -> None:
     async with terminal() as kiosk:
         await kiosk.pilot.click("#card-f1")
         await kiosk.until(lambda: kiosk.shows(PinScreen))
-        await kiosk.pilot.click("#key-9")
-        await kiosk.pilot.click("#key-back")
+        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("9"))
+        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("back"))
         for digit in PIN:
-            await kiosk.pilot.click(f"#key-{digit}")
-        await kiosk.pilot.click("#key-enter")
+            await kiosk.pilot.click("#pad", offset=KeyPad.middle_of(digit))
+        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("enter"))
         await kiosk.until(lambda: kiosk.shows(StudiesScreen))
 
 
