@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
 from kiosk.clock import Clock
 from kiosk.operations.facts import (
@@ -40,6 +41,7 @@ from kiosk.views.words import _
 ScreenType = TypeVar("ScreenType", bound=Screen[Any])
 
 FORGET_SECONDS = 0.5
+SLOW_CARD_SECONDS = 0.15
 DEMO_KEYS = ("f1", "f2", "f3", "f4", "f5", "f6", "f7")
 
 
@@ -61,6 +63,7 @@ class KioskApp(Host):
     def __init__(self, operations: Operations, clock: Clock | None = None, image_mode: str = "auto") -> None:
         super().__init__(operations, clock, image_mode)
         self._unsubscribe: Callable[[], None] | None = None
+        self._reading: Timer | None = None
 
     def on_mount(self) -> None:
         """Begins to listen; facts come from foreign threads and are only posted."""
@@ -80,13 +83,16 @@ class KioskApp(Host):
     @on(FactArrived)
     def take(self, message: FactArrived) -> None:
         """One fact, one change."""
+        if not isinstance(message.fact, TimeLeft | TransferProgress) and self._reading is not None:
+            self._reading.stop()
         self._close_pin_box(message.fact)
         match message.fact:
             case ReaderHealth() as health:
                 others = tuple(reader for reader in self.readers if reader.name != health.name)
                 self.readers = (*others, health)
             case TapSeen():
-                self.say(_("Reading the card…"))
+                # Drawn at once it would only take the processor from the decision, which is there in a moment.
+                self._reading = self.set_timer(SLOW_CARD_SECONDS, lambda: self.say(_("Reading the card…")))
             case PinAsked() as asked:
                 self._ask_pin(asked)
             case PinClosed(sentence=sentence) | AccessDenied(sentence=sentence):
