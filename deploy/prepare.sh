@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034
 
 BUILD_PACKAGES="python3 python3-venv python3-dev gcc libc6-dev swig libpcsclite-dev libusb-1.0-0 ca-certificates"
-TEST_PACKAGES="pcscd vsmartcard-vpcd dcmtk orthanc tmux util-linux"
+TEST_PACKAGES="pcscd vsmartcard-vpcd opensc dcmtk orthanc tmux util-linux"
 
 # need_packages NAME...: installs what is missing, or prints the command that would.
 need_packages() {

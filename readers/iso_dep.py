@@ -69,6 +69,14 @@ def _frame_waiting_time(fwi: int) -> float:
     return float(4096 * 2**fwi) / CARRIER
 
 
+class _Assembly:
+    """An answer as it comes together. Tracebacks show locals, and answers hold account data: this shows nothing."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.is_chained = False
+
+
 class IsoDep:
     """An activated card. One command at a time, from one thread."""
 
@@ -100,14 +108,13 @@ class IsoDep:
             if reply[0] != R_ACK | self._number:
                 raise TransmitFailed("The card broke the block protocol")
             self._number ^= BLOCK_NUMBER
-        reply = self._send(bytes((I_BLOCK | self._number,)) + chunks[-1], deadline)
-        response = self._accept(reply)
-        while reply[0] & CHAINING:
-            reply = self._send(bytes((R_ACK | self._number,)), deadline)
-            response += self._accept(reply)
-            if len(response) > LONGEST_RESPONSE:
+        response = _Assembly()
+        self._accept(self._send(bytes((I_BLOCK | self._number,)) + chunks[-1], deadline), response)
+        while response.is_chained:
+            self._accept(self._send(bytes((R_ACK | self._number,)), deadline), response)
+            if len(response.data) > LONGEST_RESPONSE:
                 raise TransmitFailed("The card's answer never ended")
-        return response
+        return response.data
 
     def is_present(self) -> bool:
         """Asks the card for a sign of life without disturbing it (R(NAK), ISO/IEC 14443-4 7.5.6.2)."""
@@ -125,11 +132,13 @@ class IsoDep:
         except FrameLost:
             return
 
-    def _accept(self, reply: bytes) -> bytes:
+    def _accept(self, reply: bytes, response: "_Assembly") -> None:
         if reply[0] & ~(CHAINING | BLOCK_NUMBER) != I_BLOCK:
+            reply = b""  # for the traceback
             raise TransmitFailed("The card broke the block protocol")
         self._number ^= BLOCK_NUMBER
-        return reply[1:]
+        response.data += reply[1:]
+        response.is_chained = bool(reply[0] & CHAINING)
 
     def _send(self, block: bytes, deadline: float) -> bytes:
         """Sends a block, grants waiting time, and recovers lost frames (ISO/IEC 14443-4 7.5.4 to 7.5.6)."""
@@ -151,6 +160,7 @@ class IsoDep:
                 stale += 1
                 if reply and reply[0] & 0xE2 == I_BLOCK:
                     again = bytes((R_NAK | self._number,))
+                reply = b""  # a traceback shows locals, and blocks hold account data
             except FrameLost:
                 again = bytes((R_NAK | self._number,)) if is_information else block
                 losses += 1

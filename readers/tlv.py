@@ -38,6 +38,13 @@ def parse(data: bytes) -> tuple[Tlv, ...]:
     return _Parser(data).objects(0, len(data), depth=0)
 
 
+def parse_flat(data: bytes) -> tuple[Tlv, ...]:
+    """As `parse`, without looking inside: for objects whose tags say "constructed" over plain bytes, as PIV's do."""
+    if len(data) > MAX_BYTES:
+        raise TlvError(f"More than {MAX_BYTES} bytes of TLV")
+    return _Parser(data, nested=False).objects(0, len(data), depth=0)
+
+
 def build(tag: int, value: bytes | Iterable[Tlv]) -> bytes:
     """One data object in the shortest form; raises TlvError for a tag that is none."""
     body = value if isinstance(value, bytes) else b"".join(map(bytes, value))
@@ -80,8 +87,9 @@ def _tag_end(data: bytes, start: int, stop: int) -> int:
 class _Parser:
     """One pass over `data`, counting objects across all depths."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, nested: bool = True) -> None:
         self._data = data
+        self._nested = nested
         self._left = MAX_OBJECTS
 
     def objects(self, position: int, stop: int, depth: int) -> tuple[Tlv, ...]:
@@ -100,7 +108,7 @@ class _Parser:
             if start + size > stop:
                 raise TlvError("A length that reaches past the end")
             inside: tuple[Tlv, ...] = ()
-            if self._data[position] & CONSTRUCTED:
+            if self._nested and self._data[position] & CONSTRUCTED:
                 inside = self.objects(start, start + size, depth + 1)
             tag = int.from_bytes(self._data[position:tag_end], "big")
             found.append(Tlv(tag, self._data[start : start + size], inside))

@@ -37,6 +37,7 @@ class Claim:
 
     `subject` is what a directory keys on (UID, full public key, ...); `fingerprint` is its short public form
     such as "pkoc:9f2c51d07a3b4e6d", the same at every tap, fit for a screen and the trail; empty for a bare UID.
+    `notes` are facts about this one tap, such as "owner verified on device": for people, never for a decision.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Claim:
     assurance: Assurance
     fingerprint: str = ""
     proof: Proof | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Claim({self.kind}, {self.uid!r}, {self.assurance.name})"
@@ -57,9 +59,18 @@ class RefusalReason(Enum):
     INVALID_UID = "invalid_uid"
     NO_UID = "no_uid"
     PROOF_FAILED = "proof_failed"
+    REPLAYED = "replayed"
+    KEY_MISSING = "key_missing"
     CARD_GONE = "card_gone"
     TOO_SLOW = "too_slow"
     MISBEHAVED = "misbehaved"
+    NOT_READY = "not_ready"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    REVOKED = "revoked"
+    REVOCATION_UNKNOWN = "revocation_unknown"
+    UNFIT_CERTIFICATE = "unfit_certificate"
 
 
 @dataclass(frozen=True)

@@ -64,17 +64,14 @@ class LimitedCard:
 
     def transmit(self, command: Command) -> Response:
         """One command and its whole answer; raises LimitExceeded, TimeSpent, or what the card's own transmit raises."""
-        response = self._exchange(command)
-        data = response.data
-        continuations = 0
-        while response.status_word >> 8 == MORE_DATA:
-            continuations += 1
-            if continuations > self._limits.continuations:
+        # Parts stay inside Response objects, whose repr hides them: a traceback with locals shows no account data.
+        parts = [self._exchange(command)]
+        while parts[-1].status_word >> 8 == MORE_DATA:
+            if len(parts) > self._limits.continuations:
                 raise LimitExceeded("The card's answer never ended")
-            remaining = response.status_word & 0xFF
-            response = self._exchange(Command(0x00, GET_RESPONSE, 0x00, 0x00, le=remaining))
-            data += response.data
-        return Response(data, response.status_word)
+            remaining = parts[-1].status_word & 0xFF
+            parts.append(self._exchange(Command(0x00, GET_RESPONSE, 0x00, 0x00, le=remaining)))
+        return Response(b"".join(part.data for part in parts), parts[-1].status_word)
 
     def _exchange(self, command: Command) -> Response:
         self._check_time()

@@ -1,3 +1,6 @@
+from pathlib import Path
+from traceback import TracebackException
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +152,25 @@ def test_a_card_that_never_stops_chaining_is_cut() -> None:
 
     with pytest.raises(TransmitFailed, match="never ended"):
         IsoDep(endless, AnswerToSelect.parse(b"\x01"), clock).transceive(b"abcd")
+
+
+@pytest.mark.parametrize("second", [None, b"\x12account data", b"\xa3", b"\x77account data"])
+def test_a_half_answer_shows_in_no_traceback(second: bytes | None) -> None:
+    frames = iter([b"\x12account data", *[second] * 8])
+
+    def exchange(frame: bytes, timeout: float) -> bytes:
+        received = next(frames)
+        if received is None:
+            raise FrameLost("lost")
+        return received
+
+    link = IsoDep(exchange, AnswerToSelect.parse(b"\x01"), ManualClock())
+    with pytest.raises(CardError) as raised:
+        link.transceive(b"abcd")
+    told = TracebackException.from_exception(raised.value, capture_locals=True)
+    shown = [frame.locals or {} for frame in told.stack if Path(frame.filename).name == "iso_dep.py"]
+    assert len(shown) >= 2
+    assert "account" not in str(shown)
 
 
 @pytest.mark.parametrize(

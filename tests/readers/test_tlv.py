@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readers.errors import TlvError
-from readers.tlv import MAX_DEPTH, MAX_OBJECTS, Tlv, build, find, parse
+from readers.tlv import MAX_DEPTH, MAX_OBJECTS, Tlv, build, find, parse, parse_flat
 
 primitive_tags = st.sampled_from([0x5A, 0x5C, 0x9E, 0x4D, 0x9F36, 0x5F20, 0xDF8129])
 values = st.binary(max_size=300)
@@ -81,3 +81,16 @@ def test_a_number_that_is_no_tag_is_not_built(tag: int) -> None:
 
 def test_values_stay_out_of_repr() -> None:
     assert "secret" not in repr(Tlv(0x5A, b"secret"))
+
+
+@given(st.lists(st.tuples(st.sampled_from([0x53, 0x70, 0x71, 0x7F49]), values), max_size=4))
+def test_objects_read_flat_keep_any_bytes_and_have_no_children(written: list[tuple[int, bytes]]) -> None:
+    read = parse_flat(b"".join(build(tag, value) for tag, value in written))
+    assert [(item.tag, item.value, item.children) for item in read] == [(tag, value, ()) for tag, value in written]
+
+
+def test_flat_reading_keeps_the_bounds() -> None:
+    with pytest.raises(TlvError):
+        parse_flat(b"\x70\x05\x01")
+    with pytest.raises(TlvError):
+        parse_flat(bytes(70000))
