@@ -54,7 +54,8 @@ class Hub:
         """Replays what holds now, then posts what happens; returns what ends the subscription."""
         with self._lock:
             self._listeners.append(listener)
-            for fact in (*self._readers.values(), self._out_of_service, self._session, self._pin):
+            faulty = self._out_of_service if self._out_of_service.sentence else None
+            for fact in (*self._readers.values(), faulty, self._session, self._pin):
                 if fact is not None:
                     self._waiting.append((fact, (listener,)))
         self._tell()
