@@ -10,7 +10,7 @@ from kiosk.plain.console import Console
 from kiosk.plain.shell import Shell
 from tests.fakes import PIN, FakeOperations, Script
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 class Line:

@@ -18,7 +18,7 @@ from kiosk.ui.widgets.row_table import RowTable
 from tests.fakes import FakeOperations, Script
 
 SIZE = (120, 36)
-PATIENCE = 10.0
+PATIENCE = 40.0
 CHARACTERS = {"slash": "/", "question_mark": "?", "space": " ", "enter": "\r", "tab": "\t"}
 
 
