@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
-    path for top in ("kiosk", "readers", "tests") for path in (ROOT / top).rglob("*.py") if "__pycache__" not in path.parts
+    path
+    for top in ("kiosk", "readers", "tests")
+    for path in (ROOT / top).rglob("*.py")
+    if "__pycache__" not in path.parts
 )
 TOP_LEVEL = {"pyproject.toml", "kiosk", "readers", "tests", "deploy", "udev", "README.md", "LICENSE", "CHANGELOG.md"}
 TOOLS = {
@@ -33,7 +36,9 @@ def test_the_checkers_find_nothing(tool: str) -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    long = {str(path.relative_to(ROOT)): lines for path in SOURCES if (lines := len(path.read_text().splitlines())) > 400}
+    long = {
+        str(path.relative_to(ROOT)): lines for path in SOURCES if (lines := len(path.read_text().splitlines())) > 400
+    }
     assert not long
 
 

@@ -3,10 +3,10 @@
 import importlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
+from kiosk.cli.endings import listen
 from kiosk.cli.parser import parser
 from kiosk.errors import KioskError
 from readers.errors import ReaderError
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns its exit code: 0 done, 1 wrong (said in a sentence), 2 misused, 130 interrupted."""
     os.umask(0o077)  # whatever any part of the kiosk writes is its owner's alone
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen()
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     module, _, function = options.handler.partition(":")
@@ -34,7 +34,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

@@ -1,14 +1,15 @@
-"""`kiosk audit`: reading and checking the trail."""
+"""`kiosk audit show` and `kiosk audit export`: reading the trail."""
 
 import os
 import pwd
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 
-from kiosk.audit import Record, Trail, export, verify
+from kiosk.audit import Record, Trail, export
 from kiosk.build import Premises
 from kiosk.cli.open_door import tapped_session
 from kiosk.config.loader import load
@@ -17,8 +18,6 @@ from kiosk.operations.audit_log import ReadAudit
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk, perform
 from kiosk.operations.principal import System
-
-BROKEN = 1
 
 
 def unix_principal() -> System:
@@ -46,17 +45,6 @@ def dump(options: Namespace) -> int:
     return 0
 
 
-def check(options: Namespace) -> int:
-    """Checks the whole chain; reads only, so that a copy on another machine verifies like the original."""
-    found = verify(_path(options))
-    print(found.sentence)
-    return 0 if found.whole else BROKEN
-
-
-def _path(options: Namespace) -> Path:
-    return Path(options.db) if options.db else Premises(load(Path(options.config))).trail_path
-
-
 @contextmanager
 def _records(options: Namespace) -> Iterator[tuple[Iterable[Record], bool]]:
     if options.db:
@@ -69,14 +57,25 @@ def _records(options: Namespace) -> Iterator[tuple[Iterable[Record], bool]]:
     with premises.trail() as trail:
         if options.as_auditor:
             desk = Desk(TrailLedger(trail, _say), lambda _: False)
-            yield perform(desk, unix_principal(), ReadAudit(premises.node, trail, options.first)), True
+            with _begun(perform(desk, unix_principal(), ReadAudit(premises.node, trail, options.first))) as records:
+                yield records, True
             return
         people = premises.directory()
         try:
-            with tapped_session(premises, trail, people, _say) as (desk, session):
-                yield perform(desk, session, ReadAudit(premises.node, trail, options.first, masked=False)), False
+            with tapped_session(premises, trail, people, options.socket, _say) as (desk, session):
+                act = ReadAudit(premises.node, trail, options.first, masked=False)
+                with _begun(perform(desk, session, act)) as records:
+                    yield records, False
         finally:
             people.close()
+
+
+@contextmanager
+def _begun(work: Generator[Record, None, None]) -> Iterator[Iterable[Record]]:
+    """The records of an act that is allowed, ended on record however far somebody reads: `kiosk audit show | head`."""
+    with closing(work):
+        first = tuple(islice(work, 1))
+        yield chain(first, work)
 
 
 def _say(sentence: str) -> None:

@@ -11,8 +11,11 @@ from threading import Event
 
 from kiosk.audit import Trail, verify
 from kiosk.build import DemoParts, Premises
-from kiosk.cli.run import show, terminal
+from kiosk.cli.front_end import Show, until_told
+from kiosk.cli.reader import tappable
+from kiosk.cli.run import terminal
 from kiosk.config.dump import dump
+from kiosk.config.loader import load
 from kiosk.config.model import Kiosk, KioskConfig, Limits, PeerConfig, Readers, SessionRules
 from kiosk.demo.archive import DemoArchive
 from kiosk.demo.check import Cast, MainJob, StepFailed
@@ -32,7 +35,6 @@ from kiosk.imaging.peers import Peer
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.operations import Operations
 from kiosk.operations.perform import Desk
-from readers.control import ControlServer, default_path
 from readers.simulated import SimulatedReader
 
 FAILED = 1
@@ -42,19 +44,22 @@ MEBIBYTE = 2**20
 CAST = Cast(RADIOLOGIST_BADGE, TECHNOLOGIST_BADGE, RADIOLOGIST_PHONE, UNKNOWN_BADGE, DEMO_PIN)
 
 
-def run_session(options: Namespace, pacs: DemoArchive) -> int:
-    """Opens the demo on a launched archive, or does the main job in it without a screen."""
+def run_session(options: Namespace, pacs: DemoArchive, show: Show | None) -> int:
+    """Opens the demo on a launched archive, or without `show` does the main job in it."""
     with ExitStack() as stack:
-        folder = _folder(options.keep) if options.keep else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        config = _config(folder, quick=options.check)
+        folder = _folder(options) if options.keep else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        config = _config(folder, quick=show is None)
         _enrol(Premises(config))
         pacs.wait()
         config = replace(config, archives=(_peer(pacs.archive),), destinations=tuple(map(_peer, pacs.destinations)))
         (folder / "kiosk.toml").write_text(dump(config, folder))
         premises = Premises(config)
-        operations = stack.enter_context(demo_terminal(premises, None if options.check else default_path()))
-        if not options.check:
-            return show(operations, plain=options.plain)
+        reader = SimulatedReader(deck())
+        if show is not None:
+            stack.enter_context(tappable(reader, options.socket))
+        operations = stack.enter_context(demo_terminal(premises, reader))
+        if show is not None:
+            return until_told(show, operations)
         try:
             _check(operations, premises, pacs)
             if options.keep:
@@ -67,7 +72,7 @@ def run_session(options: Namespace, pacs: DemoArchive) -> int:
 
 
 def _enrol(premises: Premises) -> None:
-    with premises.trail() as trail:
+    with premises.running(), premises.trail() as trail:
         people = premises.directory(demo=True)
         try:
             enrol(
@@ -87,18 +92,14 @@ def _keep_screenshots(operations: Operations, folder: Path) -> None:
 
 
 @contextmanager
-def demo_terminal(premises: Premises, control: Path | None) -> Iterator[Operations]:
-    """A kiosk with the demo's simulated reader; `control` is the socket of `kiosk tap`, if any."""
-    reader = SimulatedReader(deck())
+def demo_terminal(premises: Premises, reader: SimulatedReader) -> Iterator[Operations]:
+    """A kiosk with the demo's cards on that reader."""
 
     def tap(card: str, seconds: float | None) -> None:
         reader.insert(card, seconds or TAP_SECONDS)
 
-    with ExitStack() as stack:
-        if control is not None:
-            stack.enter_context(ControlServer(control, reader))
-        parts = DemoParts(CARDS, DEMO_PIN, tap, (reader,))
-        yield stack.enter_context(terminal(premises, parts))
+    with terminal(premises, DemoParts(CARDS, DEMO_PIN, tap, (reader,))) as operations:
+        yield operations
 
 
 def _check(operations: Operations, premises: Premises, pacs: DemoArchive) -> None:
@@ -157,12 +158,24 @@ def check_record(premises: Premises, say: Callable[[str], None]) -> None:
     say(f"ok    every act is on record with its badge, and the chain is whole ({found.records} records)")
 
 
-def _folder(name: str) -> Path:
-    folder = Path(name).resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty: --keep wants a new or empty folder.")
+def _folder(options: Namespace) -> Path:
+    folder = Path(options.keep).resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made: {error.strerror}.") from None
+    # The main job of a check begins among people who have not given their PIN in this shift.
+    if any(folder.iterdir()) and (options.check or not _is_of_a_demo(folder)):
+        raise ConfigError(f"{folder} is not empty: --keep wants a new or empty folder, or without --check a demo's.")
     return folder
+
+
+def _is_of_a_demo(folder: Path) -> bool:
+    try:
+        kept = load(folder / "kiosk.toml").kiosk
+    except ConfigError:
+        return False
+    return kept.demo and kept.state_directory == folder
 
 
 def _config(folder: Path, *, quick: bool) -> KioskConfig:

@@ -1,6 +1,7 @@
 """`kiosk doctor`: looks at everything the kiosk leans on and says what is wrong and how to mend it."""
 
 import json
+import os
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from kiosk.config.model import KioskConfig, PeerConfig
 from kiosk.config.refuse import refusals
 from kiosk.errors import ConfigError, ImagingError, KioskError, TrailError
 from kiosk.imaging.client import WorkerImaging
-from readers.doctor import Finding, State, findings
+from readers.doctor import Finding, State, findings, usb, virtual_reader
 
 WRONG = 1
 
@@ -42,44 +43,66 @@ def _all(path: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding(State.OK, f"{path} is in order.")
-    yield from findings()
+    yield from findings() if _uses_pcscd(config) else (virtual_reader(), *usb())
     yield from _premises(Premises(config))
     yield from _peers(config)
 
 
+def _uses_pcscd(config: KioskConfig) -> bool:
+    return any(spec.strip().lower().startswith("pcsc") for spec in config.readers.specs)
+
+
 def _premises(premises: Premises) -> Iterator[Finding]:
-    reserve = premises.config.limits.disk_reserve_bytes
+    state = premises.state
     try:
-        premises.prepare()
-        free = shutil.disk_usage(premises.state).free
-    except (ConfigError, OSError) as error:
-        yield Finding(State.WRONG, f"The state directory cannot be used: {error}", f"Make {premises.state} writable.")
+        owner = state.owner()
+        free = shutil.disk_usage(state).free
+    except FileNotFoundError:
+        yield Finding(State.UNKNOWN, f"There is no state directory {state} yet; the first start makes it.")
         return
-    if free < reserve:
-        said = f"The disk has {free >> 20} MiB left; {reserve >> 20} MiB are kept free for the trail."
-        yield Finding(State.WRONG, said, "Free some space, or lower limits.disk_reserve_bytes.")
-    else:
-        yield Finding(State.OK, f"The disk has {free >> 20} MiB left.")
+    except (OSError, KeyError) as error:
+        yield Finding(State.WRONG, f"The state directory cannot be used: {error}", f"Make {state} usable.")
+        return
+    if not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(State.WRONG, f"This user may not use the state directory {state}.", f"Do it as {owner}.")
+        return
+    yield _room(free, premises.config.limits.disk_reserve_bytes)
+    yield _trail(premises)
+    yield _people(premises)
+
+
+def _room(free: int, reserve: int) -> Finding:
+    if free >= reserve:
+        return Finding(State.OK, f"The disk has {free >> 20} MiB left.")
+    said = f"The disk has {free >> 20} MiB left; {reserve >> 20} MiB are kept free for the trail."
+    return Finding(State.WRONG, said, "Free some space, or lower limits.disk_reserve_bytes.")
+
+
+def _trail(premises: Premises) -> Finding:
     if not premises.trail_path.exists():
-        yield Finding(State.OK, "There is no audit trail yet; the first start makes it.")
-        return
+        return Finding(State.OK, "There is no audit trail yet; the first start makes it.")
     try:
         found = verify(premises.trail_path)
     except TrailError as error:
-        yield Finding(State.WRONG, str(error), "Put the trail back from its archive, and report this.")
-        return
-    state = State.OK if found.whole else State.WRONG
-    yield Finding(state, found.sentence, "" if found.whole else "Keep the file as it is, and report this.")
+        return Finding(State.WRONG, str(error), "Put the trail back from its archive, and report this.")
+    if found.whole:
+        return Finding(State.OK, found.sentence)
+    return Finding(State.WRONG, found.sentence, "Keep the file as it is, and report this.")
+
+
+def _people(premises: Premises) -> Finding:
+    if not premises.directory_path.exists():
+        return Finding(State.WRONG, "Nobody is known here yet.", "kiosk staff bootstrap USER-ID --name NAME --tap")
     try:
-        premises.directory().close()
-        yield Finding(State.OK, "The directory of people opens.")
+        people = premises.directory()
     except KioskError as error:
-        yield Finding(State.WRONG, str(error), "Put the directory and its key back together.")
+        return Finding(State.WRONG, str(error), "Put the directory and its key back together.")
+    people.close()
+    return Finding(State.OK, "The directory of people opens.")
 
 
 def _peers(config: KioskConfig) -> Iterator[Finding]:
     imaging = WorkerImaging()
-    imaging.start()
     try:
         for kind, peers in (("archive", config.archives), ("destination", config.destinations)):
             for configured in peers:

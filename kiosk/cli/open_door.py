@@ -10,6 +10,7 @@ from queue import Empty, Queue
 from kiosk.access.session import SessionBook
 from kiosk.audit import Trail
 from kiosk.build import People, Premises
+from kiosk.cli.reader import opened
 from kiosk.errors import NotAllowed
 from kiosk.operations.door import Door
 from kiosk.operations.facts import AccessDenied, EndReason, Fact, PinAsked, ReaderHealth, SessionOpened
@@ -18,8 +19,7 @@ from kiosk.operations.ledger import TrailLedger, TrailNonces
 from kiosk.operations.perform import Desk
 from kiosk.operations.principal import Session
 from readers.credentials.standard import standard_ladder
-from readers.reader import Reader, ReaderDetached, ReaderEvent
-from readers.registry import open_reader
+from readers.reader import ReaderDetached, ReaderEvent
 from readers.watch import ReaderWatch
 
 PATIENCE = 60.0
@@ -28,9 +28,12 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def tapped_session(
-    premises: Premises, trail: Trail, people: People, say: Callable[[str], None], reader: Reader | None = None
+    premises: Premises, trail: Trail, people: People, socket: str | None, say: Callable[[str], None]
 ) -> Iterator[tuple[Desk, Session]]:
-    """Waits up to a minute for a tap and its PIN; raises NotAllowed. The session ends, on record, with the block."""
+    """Waits up to a minute for a tap and its PIN; raises NotAllowed. The session ends, on record, with the block.
+
+    `socket` is where `kiosk tap` finds the reader if it is a simulated one; None for the default.
+    """
     hub = Hub()
     facts: Queue[Fact] = Queue()
     hub.subscribe(facts.put)
@@ -54,19 +57,20 @@ def tapped_session(
         if isinstance(event, ReaderDetached):
             hub.publish(ReaderHealth(False, event.reader.name, event.reason))
 
-    watch = ReaderWatch(
-        reader or open_reader(premises.config.readers.specs[0]),
-        on_event,
-        lambda _, card: door.on_card(ladder, card),
-        on_crash=lambda error: log.error("the watch stumbled: %s", type(error).__name__),
-    )
-    say("Tap your badge or phone.")
-    watch.start()
-    try:
-        yield desk, _wait(facts, door, say)
-    finally:
-        watch.stop()
-        door.shut(EndReason.SIGNED_OUT)
+    with opened(premises.config.readers.specs[0], socket) as reader:
+        watch = ReaderWatch(
+            reader,
+            on_event,
+            lambda _, card: door.on_card(ladder, card),
+            on_crash=lambda error: log.error("the watch stumbled: %s", type(error).__name__),
+        )
+        say("Tap your badge or phone.")
+        watch.start()
+        try:
+            yield desk, _wait(facts, door, say)
+        finally:
+            watch.stop()
+            door.shut(EndReason.SIGNED_OUT)
 
 
 def _wait(facts: "Queue[Fact]", door: Door, say: Callable[[str], None]) -> Session:

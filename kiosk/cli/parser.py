@@ -1,8 +1,19 @@
 """The arguments of every subcommand. Handlers are named, not imported: `--help` loads nothing else."""
 
 import argparse
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_CONFIG = "/etc/kiosk/kiosk.toml"
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps paragraphs; lines that begin with blanks are examples and stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n".join(line if line.startswith(" ") else fill(line, width, indent) for line in text.split("\n"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -11,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
         prog="kiosk",
         description="A reading-room terminal: tap a badge or a phone, browse, query and push DICOM studies, "
         "all on record. Not for diagnosis.",
+        epilog="`kiosk demo` needs nothing but this machine. `kiosk COMMAND --help` says more.\n"
+        "Exit codes: 0 done, 1 something is wrong and was said, 2 misused, 130 interrupted.",
+        formatter_class=_Help,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _demo(commands)
@@ -23,12 +37,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, handler: str, text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name, help=text[0].lower() + text[1:].partition(". ")[0].rstrip("."), description=text
-    )
+def _command(commands: Commands, name: str, handler: str, text: str, examples: str = "") -> argparse.ArgumentParser:
+    summary = text[0].lower() + text[1:].partition(". ")[0].rstrip(".")
+    command = commands.add_parser(name, help=summary, description=text, epilog=examples, formatter_class=_Help)
     command.set_defaults(handler=f"kiosk.cli.{handler}")
     return command
 
@@ -42,13 +53,31 @@ def _config(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1 on, please")
+    return int(text)
+
+
+def _socket(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--socket",
+        metavar="PATH",
+        help="where `kiosk tap` finds the reader if it is a simulated one (default: the user's runtime directory)",
+    )
+
+
+def _demo(commands: Commands) -> None:
     demo = _command(
         commands,
         "demo",
         "demo:run",
         "Opens the kiosk on a simulated reader, an embedded archive and two destinations, all on this machine. "
         "F1 to F4 tap the four cards; the demo PIN is shown. Nothing of it is kept unless --keep says so.",
+        "Examples:\n"
+        "  kiosk demo                      the terminal; from elsewhere, `kiosk tap radiologist-badge`\n"
+        "  kiosk demo --check --keep DIR   does the whole main job, then leaves what it wrote\n"
+        "  kiosk audit verify --config DIR/kiosk.toml",
     )
     demo.add_argument(
         "--check", action="store_true", help="do the whole main job without a screen; exit 0, or the step that failed"
@@ -56,18 +85,25 @@ def _demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     demo.add_argument(
         "--keep",
         metavar="DIR",
-        help="leave configuration, trail, keys, logs and screenshots in DIR, which must be empty or new",
+        help="leave configuration, trail, keys, logs and with --check screenshots in DIR: a new or empty folder, or "
+        "without --check one that a demo left, which then goes on",
     )
     demo.add_argument("--plain", action="store_true", help="printed lines and prompts instead of the screen")
+    demo.add_argument(
+        "--odd",
+        action="store_true",
+        help="add studies that try a kiosk: 5,000 instances, hostile text, numbers and positions missing or doubled",
+    )
+    _socket(demo)
 
 
-def _run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _run(commands: Commands) -> None:
     run = _command(
         commands,
         "run",
         "run:run",
         "Runs the terminal. Refuses whatever only a demo may have: simulated readers, readers over the network, "
-        "an open virtual-card port, demo people and PINs.",
+        "an open virtual-card port, demo people and PINs. Stop it with SIGTERM: what is open then ends on record.",
     )
     _config(run)
     run.add_argument(
@@ -75,42 +111,57 @@ def _run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
 
 
-def _read(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _read(commands: Commands) -> None:
     read = _command(
         commands,
         "read",
         "read:run",
         "Watches a reader and prints what it sees, an event a line, until interrupted. For trying a reader; it opens "
         "no session.",
+        "A card's line, with --json:\n"
+        '  {"event": "card", "reader": "Simulated reader", "uid": "04A1B2C3D4E580", "random": false,\n'
+        '   "kind": "iso14443", "subject": "04A1B2C3D4E580", "assurance": "IDENTIFIER"}\n'
+        'Other events: "refused" (with reason and sentence), "removed", "attached", "detached", "fault".',
     )
     read.add_argument(
         "--reader",
         default="pcsc",
         metavar="SPEC",
-        help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb", "simulated:DECK.toml" (default: pcsc)',
+        help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb", "simulated:DECK.toml", or "simulated" with the demo\'s '
+        "cards (default: pcsc)",
     )
     read.add_argument(
         "--json",
         action="store_true",
         help="one JSON object a line: event, reader, uid, random, kind, subject, assurance",
     )
-    read.add_argument("--count", type=int, metavar="N", help="end after N cards")
+    read.add_argument("--count", type=_positive, metavar="N", help="end after N cards")
+    _socket(read)
 
 
-def _tap(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _tap(commands: Commands) -> None:
     tap = _command(
-        commands, "tap", "tap:run", "Presents a virtual card to a running simulated reader, through its control socket."
+        commands,
+        "tap",
+        "tap:run",
+        "Presents a virtual card to a running simulated reader, through its control socket.",
+        "Examples, beside a running `kiosk demo`:\n"
+        "  kiosk tap ?                        the cards that there are\n"
+        "  kiosk tap radiologist-badge        a tap of half a second\n"
+        "  kiosk tap auditor-badge --seconds 3",
     )
     tap.add_argument("card", metavar="CARD", help="a card of the deck, such as radiologist-badge; ? lists them")
     tap.add_argument(
-        "--socket", metavar="PATH", help="the reader's control socket (default: that of a running `kiosk demo`)"
+        "--socket",
+        metavar="PATH",
+        help="the reader's control socket (default: that of a running `kiosk demo` or `kiosk read`)",
     )
     tap.add_argument(
         "--seconds", type=float, default=0.5, metavar="S", help="how long the card lies there (default: 0.5)"
     )
 
 
-def _staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _staff(commands: Commands) -> None:
     staff = commands.add_parser(
         "staff",
         help="people, roles and badges",
@@ -122,13 +173,16 @@ def _staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         actions,
         "add",
         "staff:add",
-        "Adds a person. With --tap, waits for their badge at the kiosk's reader and asks for a new PIN.",
+        "Adds a person. With --tap, waits for their badge at the kiosk's reader and asks for a new PIN; for somebody "
+        "who is known already in that role it enrols one more badge.",
+        'Example:\n  kiosk staff add a.weber --name "Dr. Anna Weber" --role radiologist --tap',
     )
     listing = _command(actions, "list", "staff:listing", "Lists the people, their roles and how many badges they have.")
     for command in (bootstrap, add):
         command.add_argument("user_id", metavar="USER-ID", help="how the hospital's directory names them")
         command.add_argument("--name", required=True, help="as the screen shows it")
         command.add_argument("--tap", action="store_true", help="enrol the badge that is tapped next")
+        _socket(command)
     add.add_argument(
         "--role", required=True, help="radiologist, technologist, referring, service, enrolment_officer or auditor"
     )
@@ -136,7 +190,7 @@ def _staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         _config(command)
 
 
-def _audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _audit(commands: Commands) -> None:
     audit = commands.add_parser(
         "audit", help="the record of every act", description="The record of every act, each against the badge UID."
     )
@@ -145,14 +199,15 @@ def _audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         actions,
         "show",
         "audit:show",
-        "Lists every act, oldest first. Asks for the tap of an auditor; --as-auditor shows it with patients masked "
-        "instead.",
+        "Lists every act, oldest first, each with the badge UID. Asks for the tap of an auditor; --as-auditor shows it "
+        "with patients masked instead. Either way the reading is on record itself, except on a copy (--db).",
     )
     export = _command(
         actions,
         "export",
         "audit:dump",
         "Writes the trail to standard output. Asks for the tap of an auditor; --as-auditor masks patients instead.",
+        "Example:\n  kiosk audit export --as-auditor --format xml >messages.xml",
     )
     export.add_argument(
         "--format",
@@ -163,23 +218,27 @@ def _audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verify = _command(
         actions,
         "verify",
-        "audit:check",
-        "Checks the whole chain, hash by hash and signature by signature. Exit 0 whole, 1 broken.",
+        "verify:check",
+        "Checks the whole chain, hash by hash and signature by signature, and changes nothing: a copy on another "
+        "machine verifies like the original. Exit 0 whole, 1 broken.",
+        "Example:\n  kiosk audit verify --db /mnt/stick/trail.db",
     )
     for command in (show, export):
         command.add_argument("--as-auditor", action="store_true", help="no tap; patients are masked")
-        command.add_argument("--first", type=int, default=1, metavar="N", help="begin with record N")
+        command.add_argument("--first", type=_positive, default=1, metavar="N", help="begin with record N")
+        _socket(command)
     for command in (show, export, verify):
         command.add_argument("--db", metavar="FILE", help="an offline copy of the trail, instead of this kiosk's")
         _config(command)
 
 
-def _health(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _health(commands: Commands) -> None:
     doctor = _command(
         commands,
         "doctor",
         "doctor:run",
-        "Looks at reader, archive, disk, trail and configuration; says what is wrong and how to mend it.",
+        "Looks at reader, archive, disk, trail and configuration; says what is wrong and how to mend it. Exit 0 when "
+        "nothing is wrong, 1 when something is.",
     )
     doctor.add_argument("--json", action="store_true", help="one JSON object a finding")
     _config(doctor)

@@ -6,11 +6,11 @@ import threading
 from argparse import Namespace
 from functools import partial
 
+from kiosk.cli.reader import opened
 from readers.credentials.claim import Claim, Refusal
 from readers.credentials.standard import standard_ladder
 from readers.reader import Card, CardPresented, CardRemoved, ReaderAttached, ReaderDetached, ReaderEvent, ReaderFault
-from readers.registry import open_reader
-from readers.text import safe_text
+from readers.uid import Uid
 from readers.watch import ReaderWatch, Reading
 
 Line = dict[str, object]
@@ -23,7 +23,9 @@ class Printer:
         self._json = as_json
         self._left = count
         self._lock = threading.Lock()
+        self._uids: dict[tuple[str, int], Line] = {}
         self.enough = threading.Event()
+        self.unheard: BrokenPipeError | None = None
 
     def event(self, event: ReaderEvent) -> None:
         """One reader event; a card's own line comes when it has been asked who it is."""
@@ -31,7 +33,8 @@ class Printer:
             case CardPresented():
                 return
             case CardRemoved():
-                self.line({"event": "removed", "reader": event.reader.name})
+                uid = self._uids.pop((event.reader.name, event.presentation), uid_of(None))
+                self.line({"event": "removed", "reader": event.reader.name} | uid)
             case ReaderAttached():
                 self.line({"event": "attached", "reader": event.reader.name})
             case ReaderDetached():
@@ -39,26 +42,35 @@ class Printer:
             case ReaderFault():
                 self.line({"event": "fault", "reader": event.reader.name, "reason": event.reason})
 
+    def card(self, presented: CardPresented, card: Card, answer: Claim | Refusal) -> None:
+        """A card's line, once it has said who it is; its UID is remembered for the line of its removal."""
+        self._uids[presented.reader.name, presented.presentation] = uid_of(card.uid)
+        self.line(describe(presented, card, answer))
+
     def line(self, line: Line) -> None:
-        """One line, flushed: whoever reads it may act on it."""
+        """One line, flushed: whoever reads it may act on it. When nobody reads any more it is enough."""
         with self._lock:
             text = json.dumps(line) if self._json else "  ".join(f"{key}={value}" for key, value in line.items())
-            print(text, flush=True)
+            try:
+                print(text, flush=True)
+            except BrokenPipeError as error:
+                self.unheard = error
+                self.enough.set()
             if line["event"] in ("card", "refused") and self._left is not None:
                 self._left -= 1
                 if self._left <= 0:
                     self.enough.set()
 
 
+def uid_of(uid: Uid | None) -> Line:
+    """A UID whole, as upper-case hex without separators, and whether the card made it up for this tap."""
+    return {"uid": uid.hex() if uid else None, "random": bool(uid and uid.is_random)}
+
+
 def describe(presented: CardPresented, card: Card, answer: Claim | Refusal) -> Line:
-    """A card's line: its UID whole, as upper-case hex, and what it proved."""
-    uid = card.uid
-    line: Line = {
-        "event": "card" if isinstance(answer, Claim) else "refused",
-        "reader": safe_text(presented.reader.name),
-        "uid": uid.hex() if uid else None,
-        "random": uid.is_random if uid else None,
-    }
+    """A card's line: its UID and what it proved."""
+    event = "card" if isinstance(answer, Claim) else "refused"
+    line: Line = {"event": event, "reader": presented.reader.name} | uid_of(card.uid)
     if isinstance(answer, Claim):
         return line | {
             "kind": answer.kind,
@@ -76,15 +88,18 @@ def run(options: Namespace) -> int:
     def on_card(presented: CardPresented, card: Card) -> Reading:
         answer = ladder.identify(card)
         key = (answer.kind, answer.subject) if isinstance(answer, Claim) else (answer.scheme, answer.uid)
-        return Reading(key, partial(printer.line, describe(presented, card, answer)))
+        return Reading(key, partial(printer.card, presented, card, answer))
 
     def on_crash(error: Exception) -> None:
         print(f"kiosk: the watch stumbled: {type(error).__name__}", file=sys.stderr)
 
-    watch = ReaderWatch(open_reader(options.reader), printer.event, on_card, on_crash=on_crash)
-    watch.start()
-    try:
-        printer.enough.wait()
-    finally:
-        watch.stop()
+    with opened(options.reader, options.socket) as reader:
+        watch = ReaderWatch(reader, printer.event, on_card, on_crash=on_crash)
+        watch.start()
+        try:
+            printer.enough.wait()
+        finally:
+            watch.stop()
+    if printer.unheard is not None:
+        raise printer.unheard
     return 0

@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.build import DemoParts, Premises, build
+from kiosk.cli.endings import listen_no_more
+from kiosk.cli.front_end import front_end, until_told
 from kiosk.config.loader import load
+from kiosk.config.model import KioskConfig
 from kiosk.config.refuse import refusals
 from kiosk.operations.operations import Operations
+from readers.doctor import REMOVE_VPCD
 from readers.vpcd_guard import vpcd_exposure
 
 REFUSED = 1
@@ -21,30 +25,22 @@ def run(options: Namespace) -> int:
     """Refuses what only a demo may have, then runs until stopped."""
     premises = Premises(load(Path(options.config)))
     refused = refusals(premises.config)
-    exposure = vpcd_exposure()
-    if exposure.is_open or (
-        exposure.configured and any(spec.startswith("pcsc") for spec in premises.config.readers.specs)
-    ):
-        refused.append(
-            "A virtual card reader (vpcd) is set up: anybody on the network could tap. Remove vsmartcard-vpcd."
-        )
+    refused += _virtual_reader(premises.config)
     for sentence in refused:
         print(f"kiosk: {sentence}", file=sys.stderr)
     if refused:
         return REFUSED
+    show = front_end(plain=options.plain)
     with terminal(premises) as operations:
-        return show(operations, plain=options.plain)
+        return until_told(show, operations)
 
 
-def show(operations: Operations, *, plain: bool) -> int:
-    """The front end that was asked for; it alone is imported."""
-    if plain:
-        from kiosk.plain.app import run as run_plain
-
-        return run_plain(operations)
-    from kiosk.ui.app import run as run_screen
-
-    return run_screen(operations)
+def _virtual_reader(config: KioskConfig) -> list[str]:
+    exposure = vpcd_exposure()
+    uses_pcscd = any(spec.strip().lower().startswith("pcsc") for spec in config.readers.specs)
+    if not exposure.is_open and not (exposure.configured and uses_pcscd):
+        return []
+    return [f"A virtual card reader (vpcd) is set up here: anybody on the network could tap. Mend it: {REMOVE_VPCD}."]
 
 
 @contextmanager
@@ -59,6 +55,7 @@ def terminal(premises: Premises, demo: DemoParts | None = None) -> Iterator[Oper
                 try:
                     yield agent
                 finally:
+                    listen_no_more()
                     agent.close()
             finally:
                 people.close()

@@ -15,6 +15,7 @@ from kiosk.access.person import Person
 from kiosk.access.policy import Role
 from kiosk.build import Premises
 from kiosk.cli.audit import unix_principal
+from kiosk.cli.reader import opened
 from kiosk.config.loader import load
 from kiosk.errors import NotAllowed
 from kiosk.operations.ledger import TrailLedger
@@ -23,7 +24,6 @@ from kiosk.operations.staff import AddPerson, Bootstrap, EnrolBadge, ListStaff
 from readers.credentials.claim import Claim, Refusal
 from readers.credentials.standard import standard_ladder
 from readers.reader import Card, CardPresented
-from readers.registry import open_reader
 from readers.watch import ReaderWatch, Reading
 
 PATIENCE = 60.0
@@ -44,13 +44,17 @@ def bootstrap(options: Namespace) -> int:
 
 
 def add(options: Namespace) -> int:
-    """One more person."""
+    """One more person; with --tap also one more badge for somebody who is known already."""
     try:
         role = Role(options.role)
     except ValueError:
         raise NotAllowed(f"There is no role {options.role}. Roles are {', '.join(Role)}.") from None
     with _office(options) as office:
-        _add(office, AddPerson(office.directory, options.user_id, options.name, role), options)
+        known = office.directory.find(options.user_id)
+        if options.tap and known is not None and known.role is role:
+            _enrol(office, known, options.socket)
+        else:
+            _add(office, AddPerson(office.directory, options.user_id, options.name, role), options)
     return 0
 
 
@@ -69,13 +73,17 @@ def _add(office: _Office, deed: Deed[Person], options: Namespace) -> None:
     person = finish(perform(office.desk, unix_principal(), deed))
     print(f"{person.user_id} ({person.display_name}) is {person.role.value}.")
     if options.tap:
-        claim = _tapped(office.premises)
-        pin = _new_pin()
-        credential = finish(perform(office.desk, unix_principal(), EnrolBadge(office.directory, person, claim, pin)))
-        print(f"Enrolled: {credential.kind} {credential.masked}.")
+        _enrol(office, person, options.socket)
 
 
-def _tapped(premises: Premises) -> Claim:
+def _enrol(office: _Office, person: Person, socket: str | None) -> None:
+    claim = _tapped(office.premises, socket)
+    pin = _new_pin()
+    credential = finish(perform(office.desk, unix_principal(), EnrolBadge(office.directory, person, claim, pin)))
+    print(f"Enrolled: {credential.kind} {credential.masked}.")
+
+
+def _tapped(premises: Premises, socket: str | None) -> Claim:
     answers: Queue[Claim | Refusal] = Queue()
     ladder = standard_ladder()
 
@@ -86,15 +94,16 @@ def _tapped(premises: Premises) -> Claim:
     def on_crash(error: Exception) -> None:
         print(f"kiosk: the reader stumbled: {type(error).__name__}", file=sys.stderr)
 
-    watch = ReaderWatch(open_reader(premises.config.readers.specs[0]), lambda _: None, on_card, on_crash=on_crash)
-    print("Tap the badge or phone to enrol.", file=sys.stderr)
-    watch.start()
-    try:
-        answer = answers.get(timeout=PATIENCE)
-    except Empty:
-        raise NotAllowed("Nobody tapped in time.") from None
-    finally:
-        watch.stop()
+    with opened(premises.config.readers.specs[0], socket) as reader:
+        watch = ReaderWatch(reader, lambda _: None, on_card, on_crash=on_crash)
+        print("Tap the badge or phone to enrol.", file=sys.stderr)
+        watch.start()
+        try:
+            answer = answers.get(timeout=PATIENCE)
+        except Empty:
+            raise NotAllowed("Nobody tapped in time.") from None
+        finally:
+            watch.stop()
     if isinstance(answer, Refusal):
         raise NotAllowed(answer.sentence)
     return answer

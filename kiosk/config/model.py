@@ -41,6 +41,11 @@ class Kiosk(Section):
             object.__setattr__(self, "control_socket", self.state_directory / "control.sock")
         super().__post_init__()
 
+    @property
+    def trail_path(self) -> Path:
+        """The file of the audit trail."""
+        return self.state_directory / "trail.db"
+
 
 @dataclass(frozen=True)
 class Readers(Section):
