@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 Check = Callable[[Any], str]
@@ -14,7 +13,6 @@ CHARACTER_SETS = frozenset(
     + [f"ISO 2022 IR {number}" for number in (6, 13, 58, 87, 100, 101, 109, 110, 126, 127, 138, 144, 148)]
     + [f"ISO 2022 IR {number}" for number in (149, 159, 166, 203)]
 )
-SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its final NUL
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
 
 
@@ -60,8 +58,3 @@ def reader_specs(values: tuple[str, ...]) -> str:
     if not values or not all(value and len(value) <= 200 and value.isprintable() for value in values):
         return 'a list of readers such as ["pcsc"]'
     return "" if len(set(values)) == len(values) else "a list that names no reader twice"
-
-
-def socket_path(value: Path) -> str:
-    """A path that fits into a UNIX socket's address."""
-    return "" if len(str(value).encode()) <= SOCKET_PATH_BYTES else f"a path of at most {SOCKET_PATH_BYTES} bytes"

@@ -27,19 +27,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Kiosk(Section):
-    """[kiosk]: this terminal. `control_socket` defaults to control.sock in the state directory."""
+    """[kiosk]: this terminal."""
 
     name: Annotated[str, checks.text(64)]
     state_directory: Path
     site: Annotated[str, checks.optional_text(64)] = ""
     ae_title: Annotated[str, checks.ae_title] = "KIOSK"
-    control_socket: Annotated[Path, checks.socket_path] = Path()
     demo: bool = False
-
-    def __post_init__(self) -> None:
-        if self.control_socket == Path():
-            object.__setattr__(self, "control_socket", self.state_directory / "control.sock")
-        super().__post_init__()
 
     @property
     def trail_path(self) -> Path:

@@ -54,10 +54,18 @@ class KioskApp(Host):
     # Parsed before the first frame: a tap must not wait for the style sheet of what it brings up.
     CSS_PATH = ["screens/pin.tcss", "screens/studies.tcss"]  # noqa: RUF012 - Textual's own form
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            key, f"present('{key}')", _("Tap a demonstration card"), show=False, priority=True, id=f"demo-card-{key}"
-        )
-        for key in DEMO_KEYS
+        *(
+            Binding(
+                key,
+                f"present('{key}')",
+                _("Tap a demonstration card"),
+                show=False,
+                priority=True,
+                id=f"demo-card-{key}",
+            )
+            for key in DEMO_KEYS
+        ),
+        Binding("f10", "leave_demo", _("End the demonstration"), show=False, priority=True, id="leave-demo"),
     ]
 
     def __init__(self, operations: Operations, clock: Clock | None = None, image_mode: str = "auto") -> None:
@@ -182,7 +190,13 @@ class KioskApp(Host):
         """Cards can be tapped in the demo only."""
         if action == "present":
             return any(card.key.lower() == parameters[0] for card in self.station.demo_cards)
+        if action == "leave_demo":
+            return bool(self.station.demo_cards)
         return True
+
+    def action_leave_demo(self) -> None:
+        """A demonstration may be left from the keyboard; a kiosk at a wall may not."""
+        self.exit()
 
     def action_present(self, key: str) -> None:
         """Lays a demonstration card on the reader."""

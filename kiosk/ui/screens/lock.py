@@ -51,7 +51,7 @@ class LockScreen(Screen[None], inherit_bindings=False):
             with Center():
                 yield PlainText(id="out")
         if station.demo_cards:
-            yield PlainText(_("Demonstration: simulated cards, made-up patients"), id="demo")
+            yield PlainText(_("Demonstration: simulated cards, made-up patients. F10 ends it."), id="demo")
             with Horizontal(id="cards"):
                 for card in station.demo_cards:
                     yield Press(

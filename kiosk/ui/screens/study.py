@@ -264,8 +264,10 @@ class StudyScreen(SessionScreen):
     def action_tags(self) -> None:
         """The data elements of the selected instance."""
         instance = self.instance
-        if instance is not None:
-            self.app.push_screen(TagsScreen(self._study, instance, self._about(instance)))
+        if instance is None:
+            self.app.say(_("Open a series first: tags belong to an instance."))
+            return
+        self.app.push_screen(TagsScreen(self._study, instance, self._about(instance)))
 
     def action_push(self) -> None:
         """Asks whereto with the selected series, or with the whole study when none is selected."""

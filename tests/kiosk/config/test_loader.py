@@ -27,7 +27,6 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
 def test_the_least_that_a_kiosk_needs(tmp_path: Path) -> None:
     config = loaded(tmp_path, LEAST)
     assert config.kiosk.state_directory == tmp_path / "state"
-    assert config.kiosk.control_socket == tmp_path / "state" / "control.sock"
     assert not config.kiosk.demo
     assert (config.readers, config.session, config.access) == (Readers(), SessionRules(), AccessConfig())
     assert (config.limits, config.archives, config.destinations) == (Limits(), (), ())
@@ -46,13 +45,13 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
         LEAST
-        + 'demo = true\ncontrol_socket = "/run/k.sock"\n[readers]\nspecs = ["pcsc:ACR*", "nfcpy:usb"]\n'
+        + 'demo = true\n[readers]\nspecs = ["pcsc:ACR*", "nfcpy:usb"]\n'
         + "[session]\nidle_seconds = 60\nwarning_seconds = 2.5\n"
         + f"[access]\ngrace_hours = 4\n{PEER}timeout = 3\n"
         + PEER.replace("archives", "destinations")
         + 'description = "Neuro"\n',
     )
-    assert (config.kiosk.demo, config.kiosk.control_socket) == (True, Path("/run/k.sock"))
+    assert config.kiosk.demo
     assert config.readers.specs == ("pcsc:ACR*", "nfcpy:usb")
     assert (config.session.idle_seconds, config.session.warning_seconds) == (60.0, 2.5)
     assert config.access.grace_hours == 4.0
@@ -133,7 +132,6 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, text: str, key: str)
         (LEAST + "[access]\ngrace_hours = 25\n", "access.grace_hours"),
         (LEAST + "[limits]\nquery_limit = 0\n", "limits.query_limit"),
         (LEAST + PEER + PEER, "archives"),
-        (LEAST + f'control_socket = "/{"s" * 107}"\n', "kiosk.control_socket"),
         *((LEAST + PEER.replace("11112", port), "archives[0].port") for port in ("0", "-1", "65536")),
         *(
             (LEAST + PEER.replace("ARCHIVE", title), "archives[0].ae_title")

@@ -169,3 +169,12 @@ def test_colours_come_from_the_theme_alone() -> None:
     for sheet in sheets:
         literal = COLOUR.search(sheet.read_text("utf-8"))
         assert literal is None, f"{sheet.name}: {literal}"
+
+
+async def test_a_demonstration_is_left_from_the_keyboard_and_a_kiosk_is_not() -> None:
+    async with terminal(demo=False) as kiosk:
+        await kiosk.press("f10")
+        assert kiosk.app.is_running
+    async with terminal() as kiosk:
+        await kiosk.press("f10")
+        await kiosk.until(lambda: not kiosk.app.is_running)
