@@ -29,8 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kiosk: {error}", file=sys.stderr)
         return WRONG
     except BrokenPipeError:
-        # The reader of our output has gone: what it did not read it did not want.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """Output whose reader has gone, or whose terminal has, is dropped: Python would exit with 120 over it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -3,8 +3,10 @@
 import logging
 import os
 import stat
+import time
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,6 +18,7 @@ from kiosk.errors import ConfigError, DirectoryUnavailable
 
 BUSY_SECONDS = 2.0
 POOL_SECONDS = 5.0
+LOCKED_PAUSE = 0.01
 LOGGING_NAME = "directory"
 
 
@@ -78,8 +81,23 @@ def _make_private(path: Path) -> None:
 def _configure(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:
     """What every new SQLite connection is told."""
     connection.isolation_level = None  # Python's own BEGIN comes too late: after the first read of a transaction
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _write_ahead(connection: SqliteConnection) -> None:
+    """Of several that open a new file at once one makes the switch; the others are told "locked" without any wait."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(LOCKED_PAUSE)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
