@@ -174,7 +174,7 @@ def _two_free_ports() -> int:
 def private_pcscd() -> Iterator[PrivatePcscd]:
     """The daemon of this test process."""
     if not DRIVER.exists() or shutil.which("pcscd", path="/usr/sbin:/usr/bin") is None:
-        pytest.skip("pcscd and vsmartcard-vpcd are not installed")
+        pytest.fail("pcscd and vsmartcard-vpcd are not installed")
     daemon = PrivatePcscd()
     daemon.configure()
     daemon.start()

@@ -66,7 +66,7 @@ class Tmux:
 @pytest.fixture
 def tmux() -> Iterator[Tmux]:
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
+        pytest.fail("tmux is not installed")
     with runtime() as environment, tempfile.TemporaryDirectory(prefix="tmux-") as folder:
         server = Tmux(environment | {"TMUX_TMPDIR": folder})
         server.run("new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), *COMMAND, "demo")

@@ -11,7 +11,6 @@ from tests.end_to_end.machine import without_vpcd
 from tests.end_to_end.program import COMMAND, Program, finish, kiosk
 from tests.peers import free_port
 
-VPCD = Path("/etc/reader.conf.d/vpcd")
 ORDERLY = """
 [kiosk]
 name = "Reading room 1"
@@ -95,7 +94,6 @@ def test_what_only_a_demo_may_have_is_refused(
     assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.skipif(not VPCD.exists(), reason="vsmartcard-vpcd is not installed")
 def test_a_machine_on_which_anybody_could_insert_a_card_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
     path = written(tmp_path, ORDERLY.format(spec="pcsc"))
     done = kiosk(environment, "run", "--config", path)
