@@ -6,6 +6,8 @@ pytest_plugins = ["tests.pcscd"]
 
 
 def pytest_configure() -> None:
-    """Under nohup a hang-up is ignored, and by every program that the tests start: some of them test just that."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Under nohup or in a shell's background some signals are ignored, and by every program that the tests start too:
+    some of them test just that they are heard."""
+    for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
