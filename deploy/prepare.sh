@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034
 
 BUILD_PACKAGES="python3 python3-venv python3-dev gcc libc6-dev swig libpcsclite-dev libusb-1.0-0 ca-certificates"
-TEST_PACKAGES="pcscd vsmartcard-vpcd opensc dcmtk orthanc tmux util-linux"
+TEST_PACKAGES="pcscd libqrencode4 opensc dcmtk orthanc tmux util-linux"
 
 # need_packages NAME...: installs what is missing, or prints the command that would.
 need_packages() {
@@ -46,4 +46,18 @@ need_venv() {
     fi
     .venv/bin/python -m pip install -q --disable-pip-version-check --use-pep517 -e ".$extras" || return 1
     echo "$stamp" > .venv/stamp
+}
+
+# need_vpcd: vsmartcard's driver inside the venv. Installed as a package it would sit in the machine's own pcscd and listen
+# on every address for whoever wants to lay a card on; from here only the tests' private pcscd loads it.
+need_vpcd() {
+    [ -f .venv/vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so ] && return 0
+    echo "Fetching the driver of the virtual card reader."
+    rm -rf .venv/vpcd && mkdir -p .venv/vpcd || return 1
+    [ "$(id -u)" -ne 0 ] || apt-cache show vsmartcard-vpcd >/dev/null 2>&1 || apt-get update -q
+    if ! (cd .venv/vpcd && apt-get download -q vsmartcard-vpcd && dpkg-deb -x vsmartcard-vpcd_*.deb .); then
+        echo "The Debian package vsmartcard-vpcd cannot be fetched."
+        echo "As root: apt-get update. Then start this again."
+        return 1
+    fi
 }

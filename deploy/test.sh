@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2086 # one word a package
 need_packages $BUILD_PACKAGES $TEST_PACKAGES
 need_venv "[dev]"
+need_vpcd
 selection="not long"
 if [ "${1:-}" = "--long" ]; then
     shift

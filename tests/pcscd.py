@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from readers.virtual.card import VirtualCard
 from readers.virtual.vpcd import VpcdSlot
 from readers.vpcd_guard import listening_ports
 
-DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+DRIVER = Path(sys.prefix) / "vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 FRIENDLY_NAME = "Virtual PCD"
 READERS = (f"{FRIENDLY_NAME} 00 00", f"{FRIENDLY_NAME} 00 01")
 START_SECONDS = 10.0
@@ -174,7 +175,7 @@ def _two_free_ports() -> int:
 def private_pcscd() -> Iterator[PrivatePcscd]:
     """The daemon of this test process."""
     if not DRIVER.exists() or shutil.which("pcscd", path="/usr/sbin:/usr/bin") is None:
-        pytest.fail("pcscd and vsmartcard-vpcd are not installed")
+        pytest.fail("pcscd or the driver of its virtual reader is missing: sh deploy/test.sh brings both")
     daemon = PrivatePcscd()
     daemon.configure()
     daemon.start()

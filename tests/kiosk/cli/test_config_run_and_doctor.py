@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.demo.archive import DemoArchive
 from kiosk.imaging.peers import Peer
-from tests.end_to_end.machine import without_vpcd
+from tests.end_to_end.machine import with_vpcd, without_vpcd
 from tests.end_to_end.program import COMMAND, Program, finish, kiosk
 from tests.peers import free_port
 
@@ -96,7 +96,7 @@ def test_what_only_a_demo_may_have_is_refused(
 
 def test_a_machine_on_which_anybody_could_insert_a_card_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
     path = written(tmp_path, ORDERLY.format(spec="pcsc"))
-    done = kiosk(environment, "run", "--config", path)
+    done = finish(environment, with_vpcd([*COMMAND, "run", "--config", path]))
     assert done.returncode == 1
     assert "virtual card reader (vpcd)" in done.stderr
     assert "apt purge vsmartcard-vpcd" in done.stderr

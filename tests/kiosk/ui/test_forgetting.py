@@ -5,11 +5,13 @@ import gc
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import _lru_cache_wrapper
 
 from textual.widget import Widget
 
 from kiosk.imaging.studies.model import Patient, PersonName, Picture
 from kiosk.operations.facts import EndReason, FailedInstance
+from kiosk.ui.forgetting import LIBRARIES, caches
 from kiosk.ui.screens.lock import LockScreen
 from kiosk.ui.screens.push import PushScreen
 from kiosk.ui.screens.studies import StudiesScreen
@@ -109,3 +111,15 @@ async def test_the_next_session_begins_with_an_empty_form_and_an_empty_list() ->
         assert kiosk.table().row_count == 0
         assert "Doe*" not in kiosk.text()
         assert kiosk.words("#patient-name") == ""
+
+
+async def test_every_cache_of_the_drawing_libraries_is_found() -> None:
+    async with terminal() as kiosk:
+        await _use_everything(kiosk)
+        kept = {
+            f"{held.__module__}.{held.__qualname__}"
+            for held in gc.get_objects()
+            if type(held) is _lru_cache_wrapper and held.__module__.partition(".")[0] in LIBRARIES
+        }
+        assert kept == {f"{cache.__module__}.{cache.__qualname__}" for cache in caches()}
+        assert len(kept) > 20
