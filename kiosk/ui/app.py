@@ -70,6 +70,7 @@ class KioskApp(Host):
 
     def __init__(self, operations: Operations, clock: Clock | None = None, image_mode: str = "auto") -> None:
         super().__init__(operations, clock, image_mode)
+        self.pin_box = PinScreen()
         self._unsubscribe: Callable[[], None] | None = None
         self._reading: Timer | None = None
 
@@ -79,6 +80,8 @@ class KioskApp(Host):
 
     def on_ready(self) -> None:
         """What was loaded stays: a full collection in the middle of a tap would cost it a fifth of a second."""
+        self.install_screen(self.pin_box, "pin")
+        self._get_screen(self.pin_box)  # mounts it: the first tap need not wait for that
         if not self.is_headless:
             gc.collect()
             gc.freeze()
@@ -147,18 +150,18 @@ class KioskApp(Host):
 
     def _ask_pin(self, asked: PinAsked) -> None:
         self.say("")
-        box = self._on_stack(PinScreen)
-        if box is not None and box.asked.claim_id == asked.claim_id:
-            box.ask(asked)
-            return
-        self._unwarn()
-        self.push_screen(PinScreen(asked))
+        again = self.pin_box.asked is not None and self.pin_box.asked.claim_id == asked.claim_id
+        if not again:
+            self._unwarn()
+        self.pin_box.ask(asked)
+        if self.pin_box not in self.screen_stack:
+            self.push_screen(self.pin_box)
 
     def _close_pin_box(self, fact: Fact) -> None:
-        box = self._on_stack(PinScreen)
-        if box is not None and _voids(fact, box.asked):
+        asked = self.pin_box.asked
+        if asked is not None and self.pin_box in self.screen_stack and _voids(fact, asked):
             self.tickets.cancel("pin")
-            box.dismiss()
+            self.pin_box.dismiss()
 
     def _on_stack(self, kind: type[ScreenType]) -> ScreenType | None:
         return next((screen for screen in self.screen_stack if isinstance(screen, kind)), None)

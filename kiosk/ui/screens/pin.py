@@ -1,4 +1,7 @@
-"""The PIN box. It belongs to one claim and goes when that claim goes."""
+"""The PIN box. It belongs to one claim and goes when that claim goes; its widgets stay, empty, for the next one.
+
+Built anew for each tap it cost a person half of the time between tap and question.
+"""
 
 from functools import partial
 from threading import Event
@@ -39,9 +42,9 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
     ]
     app = getters.app(Host)
 
-    def __init__(self, asked: PinAsked) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.asked = asked
+        self.asked: PinAsked | None = None
         self._digits = ""
         self._checking = False
 
@@ -62,12 +65,24 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
             yield PlainText(_("Esc gives up"), id="keys")
 
     def on_mount(self) -> None:
-        """Shows the question."""
-        self.ask(self.asked)
+        """Shows a question that came before the box was there."""
+        if self.asked is not None:
+            self.ask(self.asked)
+
+    def on_screen_suspend(self) -> None:
+        """Whose PIN it was goes with the box; not when a warning merely lies above it."""
+        if self not in self.app.screen_stack:
+            self.asked = None
+            self._digits, self._checking = "", False
+            self.query_one("#whose", PlainText).show("")
+            self._say("", "")
+            self._show_digits()
 
     def ask(self, asked: PinAsked) -> None:
         """Asks (again) for the PIN of the claim."""
         self.asked = asked
+        if not self.is_mounted:
+            return
         self._digits, self._checking = "", False
         self.query_one("#whose", PlainText).show(pin_question(asked))
         self._say(pin_attempts_text(asked), "-failed" if asked.sentence else "")
@@ -86,7 +101,7 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
 
     def action_press(self, key: str) -> None:
         """A digit, "back" or "enter"."""
-        if self._checking:
+        if self._checking or self.asked is None:
             return
         if key == "enter":
             self._hand_over()
@@ -100,11 +115,12 @@ class PinScreen(ModalScreen[None], inherit_bindings=False):
         """The person does not want to."""
         self._digits = ""
         self.app.tickets.cancel("pin")
-        self.app.courier.send(partial(self.app.operations.abandon_pin, self.asked.claim_id))
-        self.dismiss()
+        if self.asked is not None:
+            self.app.courier.send(partial(self.app.operations.abandon_pin, self.asked.claim_id))
+            self.dismiss()
 
     def _hand_over(self) -> None:
-        if not self._digits:
+        if not self._digits or self.asked is None:
             return
         self._checking = True
         self._say(_("checking…"), "-busy")

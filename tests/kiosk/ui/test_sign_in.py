@@ -8,6 +8,7 @@ from kiosk.ui.screens.lock import LockScreen
 from kiosk.ui.screens.pin import PinScreen
 from kiosk.ui.screens.studies import StudiesScreen
 from kiosk.ui.widgets.key_pad import KeyPad
+from kiosk.ui.widgets.plain_text import PlainText
 from tests.fakes import PEOPLE, PIN
 from tests.kiosk.ui.kit import terminal
 
@@ -65,6 +66,20 @@ async def test_the_pad_works_with_the_mouse_alone() -> None:
             await kiosk.pilot.click("#pad", offset=KeyPad.middle_of(digit))
         await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("enter"))
         await kiosk.until(lambda: kiosk.shows(StudiesScreen))
+
+
+async def test_a_closed_box_keeps_nothing_of_the_claim_and_serves_the_next() -> None:
+    async with terminal() as kiosk:
+        for card, name in (("f1", "Dr Ada Lindqvist"), ("f2", "Tom Okafor"), ("f1", "Dr Ada Lindqvist")):
+            await kiosk.press(card)
+            await kiosk.until(lambda: kiosk.shows(PinScreen))
+            await kiosk.sees(f"PIN of {name}")
+            await kiosk.press("1", "2", "3")
+            assert kiosk.words("#digits") == "● ● ●"
+            await kiosk.press("escape")
+            await kiosk.until(lambda: kiosk.shows(LockScreen) and kiosk.app.pin_box.asked is None)
+            kept = [str(widget.content) for widget in kiosk.app.pin_box.query(PlainText)]
+            assert not any(name in text or "tries" in text or "●" in text for text in kept)
 
 
 async def test_escape_abandons_the_claim() -> None:
