@@ -31,6 +31,7 @@ LONGEST_TAP = 60.0
 DEFAULT_TAP = 0.5
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 NOT_RUNNING = "No simulated reader is running there."
+NO_SENSE = "The simulated reader gave no sensible answer."
 MALFORMED = "Not one of the requests tap, remove, cards."
 
 
@@ -153,10 +154,7 @@ def remove(path: Path, timeout: float = CONNECTION_SECONDS) -> None:
 
 def cards(path: Path, timeout: float = CONNECTION_SECONDS) -> tuple[tuple[str, str], ...]:
     """Name and label of each card of the running reader; raises as `tap` does."""
-    listed = _ask(path, {"cards": True}, timeout).get("cards")
-    if not isinstance(listed, list):
-        raise ReaderError(MALFORMED)
-    return tuple((safe_text(str(card["name"])), safe_text(str(card["label"]))) for card in listed)
+    return _listed(_ask(path, {"cards": True}, timeout))
 
 
 def peer_user(connection: socket.socket) -> int:
@@ -208,17 +206,31 @@ def _clear_the_way(path: Path) -> None:
     raise ReaderUnavailable("Another simulated reader is running there.")
 
 
+def _listed(reply: dict[str, object]) -> tuple[tuple[str, str], ...]:
+    cards = reply.get("cards")
+    if not isinstance(cards, list) or not all(isinstance(card, dict) for card in cards):
+        raise ReaderError(NO_SENSE)
+    return tuple((safe_text(str(card.get("name"))), safe_text(str(card.get("label")))) for card in cards)
+
+
 def _ask(path: Path, request: dict[str, object], timeout: float) -> dict[str, object]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
             connection.connect(str(path))
             _send(connection, request)
-            reply = json.loads(_receive_line(connection, LONGEST_REPLY, timeout))
+            line = _receive_line(connection, LONGEST_REPLY, timeout)
         except OSError:
             raise ReaderUnavailable(NOT_RUNNING) from None
-        except ValueError:
-            raise ReaderError("The simulated reader gave no sensible answer.") from None
+    return _agreed(line)
+
+
+def _agreed(line: bytes) -> dict[str, object]:
+    """The answer, where it is a yes; raises ReaderError with the reason given, or where it makes no sense."""
+    try:
+        reply = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ReaderError(NO_SENSE) from None
     if not isinstance(reply, dict) or reply.get("ok") is not True:
         error = reply.get("error") if isinstance(reply, dict) else None
         raise ReaderError(safe_text(error) if isinstance(error, str) else MALFORMED)

@@ -1,24 +1,35 @@
-"""Looks at everything between the plug and the reader's name, and says in words what is wrong and how to mend it."""
+"""Looks at everything between the plug and the reader's name, and says in words what is wrong and how to mend it.
+
+The doctor changes nothing and opens no device but the PC/SC service. Checks take a root, to be tried on any machine.
+"""
 
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import cast
 
-from readers.errors import ReaderUnavailable
+from readers.doctor_device import driver_claims, serial_port, usb_access
+from readers.errors import ReaderSpecError, ReaderUnavailable
+from readers.feedback import model_of
+from readers.finding import Finding, State
+from readers.nfcpy_path import DevicePath, Wire, parse
 from readers.pcsc_calls import NO_SERVICE, SECURITY_VIOLATION, PcscUnavailable
 from readers.pcsc_reader import PcscReader
+from readers.registry import open_reader
 from readers.text import safe_text
-from readers.usb import UsbReader, usb_readers
+from readers.usb import usb_readers
 from readers.vpcd_guard import vpcd_exposure
+
+__all__ = ["REMOVE_VPCD", "Finding", "State", "findings", "usb", "virtual_reader"]
 
 ROOT = Path("/")
 DAEMONS = (Path("usr/sbin/pcscd"), Path("usr/bin/pcscd"))
 SOCKET = Path("run/pcscd/pcscd.comm")
-KERNEL_DRIVERS = ("pn533_usb", "pn533", "nfc")
+KERNEL_DRIVERS = ("pn533_usb", "pn533", "port100", "nfc")
+CCID_OPTIONS = (Path("etc/libccid_Info.plist"), Path("usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist"))
+OPTIONS_KEY = "<key>ifdDriverOptions</key>"
+ESCAPE_ALLOWED = 0x01
 
 INSTALL_PCSCD = "apt install pcscd libccid"
 START_PCSCD = "systemctl enable --now pcscd.socket"
@@ -26,28 +37,9 @@ ALLOW_POLKIT = (
     "put a rule into /etc/polkit-1/rules.d/ that answers YES to org.debian.pcsc-lite.access_pcsc and "
     "org.debian.pcsc-lite.access_card for the kiosk's user; pcscd asks polkit since version 2.0.1"
 )
-BLOCK_MODULES = "modprobe -r pn533_usb, and put the line 'install pn533_usb /bin/false' into /etc/modprobe.d/kiosk.conf"
-ALLOW_USB = "install udev/ rules that give the kiosk's group the device, or let pcscd drive it"
-RESTART_PCSCD = "plug the reader out and in again, or systemctl restart pcscd; then look at: journalctl -u pcscd"
+BLOCK_MODULES = "modprobe -r pn533_usb, and install udev/kiosk-nfc-modules.conf into /etc/modprobe.d/"
 REMOVE_VPCD = "apt purge vsmartcard-vpcd, and systemctl restart pcscd"
-
-
-class State(Enum):
-    """What a check came to."""
-
-    OK = "ok"
-    WRONG = "wrong"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check's result: a sentence, and where something is wrong, what mends it."""
-
-    state: State
-    sentence: str
-    fix: str = ""
-
+ALLOW_ESCAPE = "set ifdDriverOptions to 0x0001 in /etc/libccid_Info.plist, and systemctl restart pcscd"
 
 ListNames = Callable[[], Sequence[str]]
 
@@ -60,6 +52,19 @@ def pcsc_names() -> Sequence[str]:
         return [safe_text(name) for name in reader.names()]
     finally:
         reader.close()
+
+
+def specification(spec: str) -> Finding:
+    """Does a specification name something that can be built, and what?"""
+    backend, _, argument = spec.strip().partition(":")
+    try:
+        open_reader(spec)
+        words = parse(argument).words if backend == "nfcpy" else ""
+    except ReaderSpecError as error:
+        return Finding(State.WRONG, str(error), "change the specification")
+    if words:
+        return Finding(State.OK, f"{safe_text(spec)} is {words}, driven by nfcpy.")
+    return Finding(State.OK, f"{safe_text(spec)} is understood.")
 
 
 def daemon_installed(root: Path = ROOT) -> Finding:
@@ -84,6 +89,19 @@ def daemon_answers(names: ListNames = pcsc_names, root: Path = ROOT) -> Finding:
     return Finding(State.OK, f"pcscd drives: {', '.join(found)}.")
 
 
+def escape_commands(driven: Sequence[str], root: Path = ROOT) -> list[Finding]:
+    """Can the lights and the buzzer of the readers that pcscd drives be reached?"""
+    dark = [name for name in driven if (model := model_of(name)) is not None and model.needs_escape]
+    options = _ccid_options(root)
+    if not dark or options is None:
+        return []
+    names = ", ".join(dark)
+    if options & ESCAPE_ALLOWED:
+        return [Finding(State.OK, f"The driver lets the kiosk show its answer on {names}.")]
+    said = f"The driver blocks escape commands (ifdDriverOptions 0x{options:04X}): no light and no beep on {names}."
+    return [Finding(State.ADVICE, said, ALLOW_ESCAPE)]
+
+
 def kernel_modules(root: Path = ROOT) -> Finding:
     """Has the kernel's own NFC driver taken the reader away from pcscd and nfcpy?"""
     try:
@@ -96,31 +114,13 @@ def kernel_modules(root: Path = ROOT) -> Finding:
     return Finding(State.OK, "No kernel driver holds NFC readers.")
 
 
-def usb_access(reader: UsbReader, driven: Sequence[str] | None) -> Finding:
-    """Can anything drive a reader that is plugged in? `driven` are pcscd's names, None when it does not answer."""
-    where = f"{reader.model} ({reader.vendor:04x}:{reader.product:04x})"
-    if driven is not None and any(_same_model(reader.model, name) for name in driven):
-        return Finding(State.OK, f"{where} is plugged in and driven by pcscd.")
-    if driven:
-        return Finding(State.UNKNOWN, f"{where} is plugged in; pcscd has no reader of that name.", RESTART_PCSCD)
-    if driven is not None:
-        return Finding(State.WRONG, f"{where} is plugged in, but pcscd does not see it.", RESTART_PCSCD)
-    if reader.is_writable:
-        return Finding(State.OK, f"{where} is plugged in and open to nfcpy.")
-    return Finding(State.WRONG, f"{where} is plugged in, but this user may not open {reader.node}.", ALLOW_USB)
-
-
-def usb(names: ListNames = pcsc_names, root: Path = ROOT) -> list[Finding]:
+def usb(names: ListNames = pcsc_names, root: Path = ROOT, specs: Sequence[str] = ()) -> list[Finding]:
     """One finding for each known reader on the USB bus, or one that says that there is none."""
     plugged = usb_readers(root)
     if not plugged:
         return [Finding(State.UNKNOWN, "No card reader of a known model is plugged into USB.")]
-    driven: Sequence[str] | None
-    try:
-        driven = names()
-    except (ImportError, ReaderUnavailable):
-        driven = None
-    return [usb_access(reader, driven) for reader in plugged]
+    driven, paths = _driven(names), nfcpy_paths(specs)
+    return [driver_claims(reader) or usb_access(reader, driven, paths) for reader in plugged]
 
 
 def virtual_reader(root: Path = ROOT) -> Finding:
@@ -137,15 +137,49 @@ def virtual_reader(root: Path = ROOT) -> Finding:
     return Finding(State.OK, "No virtual card reader is configured.")
 
 
-def findings(names: ListNames = pcsc_names, root: Path = ROOT) -> list[Finding]:
-    """All checks, from the software to the plug. The doctor changes nothing."""
-    return [
-        daemon_installed(root),
-        daemon_answers(names, root),
-        kernel_modules(root),
-        virtual_reader(root),
-        *usb(names, root),
+def findings(names: ListNames = pcsc_names, root: Path = ROOT, specs: Sequence[str] = ("pcsc",)) -> list[Finding]:
+    """All checks that the kiosk's reader specifications call for, from the software to the plug."""
+    found = [specification(spec) for spec in specs if spec != "pcsc"]
+    if any(spec.strip().lower().startswith("pcsc") for spec in specs):
+        found += [daemon_installed(root), daemon_answers(names, root)]
+        found += escape_commands(_driven(names) or (), root)
+    found += [kernel_modules(root), virtual_reader(root), *usb(names, root, specs)]
+    return found + [
+        serial_port(path.port, root) for path in nfcpy_paths(specs) if path.wire is Wire.SERIAL and path.port
     ]
+
+
+def nfcpy_paths(specs: Sequence[str]) -> list[DevicePath]:
+    """What the specifications want nfcpy to drive; those that make no sense have a finding of their own."""
+    paths = []
+    for spec in specs:
+        backend, _, argument = spec.strip().partition(":")
+        if backend == "nfcpy":
+            try:
+                paths.append(parse(argument))
+            except ReaderSpecError:
+                continue
+    return paths
+
+
+def _driven(names: ListNames) -> Sequence[str] | None:
+    """pcscd's names, None when it does not answer."""
+    try:
+        return names()
+    except (ImportError, ReaderUnavailable):
+        return None
+
+
+def _ccid_options(root: Path) -> int | None:
+    """The driver's switches, from the file that the driver reads; None without one."""
+    for path in CCID_OPTIONS:
+        try:
+            text = (root / path).read_text(encoding="utf-8", errors="replace")
+            value = text.partition(OPTIONS_KEY)[2].partition("<string>")[2].partition("</string>")[0]
+            return int(value, 16)
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def _refusal(error: PcscUnavailable, root: Path) -> Finding:
@@ -154,8 +188,3 @@ def _refusal(error: PcscUnavailable, root: Path) -> Finding:
     if error.code == NO_SERVICE and (root / SOCKET).exists() and not os.access(root / SOCKET, os.W_OK):
         return Finding(State.WRONG, f"This user may not write to /{SOCKET}.", "add the user to the socket's group")
     return Finding(State.WRONG, str(error), START_PCSCD)
-
-
-def _same_model(model: str, name: str) -> bool:
-    """pcscd's names hold the vendor's words for the product, such as "ACS ACR122U PICC Interface 00 00"."""
-    return model.split()[-1].partition("/")[0].casefold() in name.casefold()

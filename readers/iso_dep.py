@@ -89,14 +89,18 @@ class IsoDep:
         shortest_wait: float = 0.25,
         retries: int = 2,
         longest_exchange: float = 2.0,
+        presence_wait: float = 0.25,
     ) -> None:
-        """In seconds: `shortest_wait`, for host and device are slower than FWT; `longest_exchange`, for one APDU."""
+        """In seconds: `shortest_wait`, for host and device are slower than FWT; `longest_exchange`, for one APDU;
+        `presence_wait`, for a sign of life, which cards give at once whatever time they take to think.
+        """
         self._exchange = exchange
         self._monotonic = monotonic
         self._chunk = min(answer.frame_size, largest_frame) - PROLOGUE_AND_CRC
-        self._wait = max(answer.frame_waiting_time, shortest_wait)
+        self._wait = min(max(answer.frame_waiting_time, shortest_wait), longest_exchange)
         self._retries = retries
         self._longest_exchange = longest_exchange
+        self._presence_wait = presence_wait
         self._number = 0
 
     def transceive(self, apdu: bytes) -> bytes:
@@ -120,7 +124,7 @@ class IsoDep:
         """Asks the card for a sign of life without disturbing it (R(NAK), ISO/IEC 14443-4 7.5.6.2)."""
         for _attempt in range(1 + min(1, self._retries)):
             try:
-                return len(self._exchange(bytes((R_NAK | self._number,)), self._wait)) > 0
+                return len(self._exchange(bytes((R_NAK | self._number,)), self._presence_wait)) > 0
             except FrameLost:
                 continue
         return False

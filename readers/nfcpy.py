@@ -1,50 +1,37 @@
 """Readers that nfcpy drives itself, without PC/SC: "nfcpy:usb", "nfcpy:usb:054c:06c3", "nfcpy:tty:USB0:pn532".
 
-"nfcpy:udp:127.0.0.1:54321" is nfcpy's simulated device, for tests only. The loop is ours, on `sense()`: nfcpy's own
-`connect()` swallows I/O errors and looks at its terminate function only every few seconds. Nothing else imports `nfc`.
+A PN532 may also be named by its file, as in "nfcpy:tty:/dev/serial/by-id/usb-0001:pn532". "nfcpy:udp:127.0.0.1:54321"
+is nfcpy's simulated device, for tests only. Nothing else imports `nfc`.
 """
 
 import errno
 import logging
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import socket
 from types import ModuleType
 from typing import Any
 
-from readers.apdu import Command, Response
-from readers.atr import contactless_atr, storage_atr
-from readers.errors import CardGone, ReaderError, ReaderSpecError, ReaderUnavailable, TlvError, TransmitFailed
-from readers.iso_dep import AnswerToSelect, FrameLost, IsoDep, rats
-from readers.pseudo_apdu import answer
-from readers.reader import (
-    Card,
-    CardPresented,
-    CardRemoved,
-    ReaderAttached,
-    ReaderEvent,
-    ReaderFault,
-    ReaderInfo,
-)
+from readers.errors import ReaderError, ReaderUnavailable
+from readers.iso_dep import FrameLost
+from readers.nfcpy_path import DevicePath, Wire, parse
+from readers.nfcpy_reader import LOST, NfcpyReader, NfcpyUnavailable, Target
+from readers.nfcpy_uart import LINE_SPEED, SPEEDS, Uart
 from readers.text import safe_text
 from readers.uid import Uid
 
-BACKEND = "nfcpy"
 LOCAL_DEVICES = ("usb", "tty")
-NETWORK_DEVICE = "udp"
-POLL_INTERVAL = 0.15
-RATS_WAIT = 0.2
-UDP_WAIT = 1.0
-HARDWARE_WAIT = 0.25
-SAK_ISO_DEP = 0x20
-NOT_ACTIVATED = "The card was seen but did not wake up. Hold it flat and still, then tap again."
+RF_OFF = b"RFOFF"
+CHIP_FAULT = "The NFC reader's chip reports an error."
+SILENT_PN532 = "No PN532 answers on {}. Check its wires, its power, and that its switches say HSU (UART)."
 WHY = {
     errno.EACCES: "This account may not use the NFC reader. Install the udev rules.",
     errno.EBUSY: "The NFC reader is in use. Stop pcscd or unload the pn533_usb kernel module.",
     errno.ENODEV: "The NFC reader is not plugged in.",
+    errno.ENOENT: "The NFC reader is not plugged in.",
+    errno.EIO: "The NFC reader's answers make no sense. Check its cable.",
+    errno.ETIMEDOUT: "The NFC reader does not answer. Check its cable.",
 }
+SERIAL_BUSY = "The NFC reader's serial port is in use by another program."
+SERIAL_DENIED = "This account may not use the NFC reader's serial port. Install the udev rules, or join its group."
 
 
 def uses_network(argument: str) -> bool:
@@ -52,65 +39,95 @@ def uses_network(argument: str) -> bool:
     return argument.partition(":")[0] not in LOCAL_DEVICES
 
 
-def open_spec(argument: str) -> "NfcpyReader":
-    """The reader for "usb", "tty:USB0:pn532" or "udp:127.0.0.1:54321"; raises ReaderSpecError. Opens nothing yet."""
-    device = argument.partition(":")[0]
-    if device not in (*LOCAL_DEVICES, NETWORK_DEVICE):
-        raise ReaderSpecError('After "nfcpy:" comes usb[:vendor:product], tty:PORT:DRIVER or udp:HOST:PORT')
-    return NfcpyReader(argument)
-
-
-@dataclass(frozen=True, repr=False)
-class Target:
-    """A type A card that answered the selection; `uid` is None where it gives none (type 1 tags)."""
-
-    uid: Uid | None
-    sak: int
-
-    @property
-    def takes_apdus(self) -> bool:
-        """True where the SAK announces ISO/IEC 14443-4."""
-        return bool(self.sak & SAK_ISO_DEP)
+def open_spec(argument: str) -> NfcpyReader:
+    """The reader for what follows "nfcpy:"; raises ReaderSpecError. Opens nothing yet."""
+    path = parse(argument)
+    return NfcpyReader(argument, Frontend(path), is_network=path.wire is Wire.NETWORK)
 
 
 class Frontend:
     """The typed wrapper around `nfc.clf.ContactlessFrontend`: our values in and out, our errors."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: DevicePath) -> None:
         self._path = path
         self._nfc: ModuleType | None = None
         self._device: Any = None
+        self._uart: Uart | None = None
+        self._chip_errors: tuple[type[Exception], ...] = ()
+        self._closing_errors: tuple[type[Exception], ...] = (OSError,)
 
     @property
     def name(self) -> str:
         """The device as it calls itself."""
         device = self._device.device if self._device else None
         words = (device.vendor_name, device.product_name) if device else ()
-        return safe_text(" ".join(word for word in words if word)) or f"NFC reader ({self._path})"
+        return safe_text(" ".join(word for word in words if word)) or f"NFC reader ({safe_text(self._path.text)})"
 
     def open(self) -> None:
         """Finds and takes the device; raises ReaderUnavailable. nfcpy is loaded here and not before."""
         import nfc.clf
+        import nfc.clf.pn53x
+        import nfc.clf.rcs380
 
         # nfcpy writes UIDs and APDUs to its log, and errors to standard error when nobody has set up logging.
         logging.getLogger("nfc").setLevel(logging.CRITICAL)
         self._nfc = nfc.clf
+        self._chip_errors = (
+            nfc.clf.pn53x.Chipset.Error,
+            nfc.clf.rcs380.CommunicationError,
+            nfc.clf.rcs380.StatusError,
+        )
+        stumbles = (*self._chip_errors, IndexError, ValueError)
+        self._closing_errors = (*stumbles, OSError, nfc.clf.transport.libusb.USBError)
         device = nfc.clf.ContactlessFrontend()
         try:
-            found = device.open(self._path)
+            if self._path.port:
+                device.device = self._open_pn532()
+            elif not device.open(self._path.text):
+                raise ReaderUnavailable("No NFC reader was found that this account may use.")
         except OSError as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
         except nfc.clf.transport.libusb.USBError:
             raise ReaderUnavailable("USB is not accessible to this account.") from None
-        if not found:
-            raise ReaderUnavailable("No NFC reader was found that this account may use.")
+        except stumbles:
+            raise ReaderUnavailable(WHY[errno.EIO]) from None
         self._device = device
 
     def close(self) -> None:
-        """Lets the device go."""
+        """Lets the device go, whatever state it is in."""
         device, self._device = self._device, None
-        if device is not None:
+        uart, self._uart = self._uart, None
+        if device is None:
+            return
+        transport = getattr(getattr(device.device, "chipset", None), "transport", None)
+        try:
             device.close()
+        except self._closing_errors:
+            return
+        finally:  # a driver that fails half-way leaves the device claimed
+            for wire in (uart, transport):
+                if wire is not None:
+                    self._let_go(wire)
+
+    def interrupt(self) -> None:
+        """Ends the `sense` that is under way, from another thread; USB chips answer within 0.1 s of themselves."""
+        uart, device = self._uart, self._device
+        if uart is not None:
+            uart.interrupt()
+        elif self._path.wire is Wire.NETWORK and device is not None:
+            waiting = getattr(device.device, "socket", None)
+            try:
+                port = waiting.getsockname()[1] if waiting is not None else 0
+            except OSError:  # closed just now
+                return
+            if port:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+                    bell.sendto(RF_OFF, ("127.0.0.1", port))
+
+    def forget_interrupt(self) -> None:
+        """An interruption that came when the look was over must not end the next one."""
+        if self._uart is not None:
+            self._uart.silence()
 
     @property
     def largest_answer(self) -> int:
@@ -132,9 +149,11 @@ class Frontend:
             uid = None if found.sdd_res is None else Uid(bytes(found.sdd_res))
             return Target(uid, found.sel_res[0] if found.sel_res else 0)
         except OSError as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
         except clf.UnsupportedTargetError:
             raise ReaderUnavailable("This NFC device cannot read ISO/IEC 14443 type A cards.") from None
+        except self._chip_errors:
+            raise ReaderUnavailable(CHIP_FAULT) from None
         except (IndexError, ValueError, ReaderError):
             return None  # nfcpy's drivers index and decode blindly what the air brings them
 
@@ -146,195 +165,75 @@ class Frontend:
         except clf.CommunicationError:
             raise FrameLost("No answer from the card") from None
         except OSError as error:
-            raise _unavailable(error) from None
+            raise self._unavailable(error) from None
+        except self._chip_errors:
+            raise ReaderUnavailable(CHIP_FAULT) from None
         except (IndexError, ValueError):
             raise FrameLost("A broken answer from the card") from None
         if not reply:
             raise FrameLost("No answer from the card")
         return bytes(reply)
 
+    def _open_pn532(self) -> Any:  # noqa: ANN401  nfcpy has no types
+        """nfcpy's driver on our line. A chip that another program left at another speed is called back."""
+        from nfc.clf import pn532
+
+        log = logging.getLogger("nfc.clf.pn532")
+        uart = Uart(self._path.port)
+        uart.open()
+        try:
+            chipset = pn532.Chipset(uart, logger=log)
+            self._wake(chipset, uart)
+            device = pn532.Device(chipset, logger=log)
+        except BaseException:
+            uart.close()
+            raise
+        device._path = self._path.port
+        device._device_name = f"PN532 ({self._path.port})"
+        self._uart = uart
+        return device
+
+    def _wake(self, chipset: Any, uart: Uart) -> None:  # noqa: ANN401  nfcpy has no types
+        uart.write(chipset.ACK)  # ends a command that a killed program left behind
+        for speed in SPEEDS:
+            uart.baudrate = speed
+            try:
+                chipset.sam_configuration("normal")
+            except self._closing_errors as error:
+                if isinstance(error, OSError) and error.errno == errno.ENODEV:
+                    raise
+                continue
+            if speed != LINE_SPEED:
+                chipset.set_serial_baudrate(LINE_SPEED)
+                uart.baudrate = LINE_SPEED
+            return
+        raise ReaderUnavailable(SILENT_PN532.format(safe_text(self._path.port)))
+
+    def _unavailable(self, error: OSError) -> ReaderUnavailable:
+        number = (self._uart.failure if self._uart else 0) or error.errno or 0
+        if self._path.wire is Wire.SERIAL and number in (errno.EBUSY, errno.EACCES):
+            return NfcpyUnavailable(SERIAL_BUSY if number == errno.EBUSY else SERIAL_DENIED, number)
+        if number == errno.EIO and self._path.wire is Wire.USB and not self._is_plugged():
+            number = errno.ENODEV
+        return NfcpyUnavailable(WHY.get(number, LOST), number)
+
+    def _is_plugged(self) -> bool:
+        """nfcpy's drivers make EIO of a device that is gone; the bus knows better."""
+        clf, device = self._nfc, self._device
+        if clf is None or device is None or device.device is None:
+            return True
+        try:
+            return bool(clf.transport.USB.find(device.device.path))
+        except self._closing_errors:
+            return False
+
+    def _let_go(self, wire: Any) -> None:  # noqa: ANN401  nfcpy has no types
+        try:
+            wire.close()
+        except self._closing_errors:  # unplugged
+            return
+
     def _clf(self) -> Any:  # noqa: ANN401  nfcpy has no types
         if self._nfc is None or self._device is None:
             raise ReaderUnavailable("The NFC reader is not open.")
         return self._nfc
-
-
-def _unavailable(error: OSError) -> ReaderUnavailable:
-    return ReaderUnavailable(WHY.get(error.errno or 0, "The NFC reader was lost."))
-
-
-@dataclass
-class _Presence:
-    """The card in the field, as long as it stays there."""
-
-    presentation: int
-    target: Target
-    link: IsoDep | None
-    historical: bytes
-    gone: bool = False
-
-    @property
-    def atr(self) -> bytes:
-        return contactless_atr(self.historical) if self.link else storage_atr(self.target.sak)
-
-
-class NfcpyCard:
-    """The card in the field of an nfcpy device."""
-
-    def __init__(self, presence: _Presence) -> None:
-        self._presence = presence
-
-    @property
-    def uid(self) -> Uid | None:
-        """The UID of this presentation."""
-        return self._presence.target.uid
-
-    @property
-    def atr(self) -> bytes:
-        """An ATR built from the ATS as a PC/SC reader builds it (PC/SC part 3)."""
-        return self._presence.atr
-
-    @property
-    def takes_apdus(self) -> bool:
-        """True once ISO/IEC 14443-4 is active."""
-        return self._presence.link is not None
-
-    def transmit(self, command: Command) -> Response:
-        """One APDU exchange; raises CardGone, TransmitFailed or ReaderUnavailable."""
-        presence = self._presence
-        if presence.gone:
-            raise CardGone("The card left the field")
-        own = answer(command, presence.target.uid, presence.historical)
-        if own is not None:
-            return own
-        if presence.link is None:
-            raise TransmitFailed("This card takes no commands")
-        try:
-            raw = presence.link.transceive(bytes(command))
-        except CardGone:
-            presence.gone = True
-            raise
-        if len(raw) < 2:
-            raise TransmitFailed("The card's answer has no status word")
-        return Response.parse(raw)
-
-
-class NfcpyReader:
-    """One nfcpy device. `wait` looks for a card every 0.15 s and asks one that lies there for signs of life."""
-
-    def __init__(self, argument: str) -> None:
-        self._argument = argument
-        self._frontend = Frontend(argument)
-        self._info = ReaderInfo(f"NFC reader ({safe_text(argument)})", BACKEND)
-        self._is_network = uses_network(argument)
-        self._cancelled = threading.Event()
-        self._announced = False
-        self._faulted = False
-        self._presence: _Presence | None = None
-        self._presentations = 0
-
-    @property
-    def spec(self) -> str:
-        """The specification it was made from."""
-        return f"{BACKEND}:{self._argument}"
-
-    def open(self) -> None:
-        """Takes the device; raises ReaderUnavailable."""
-        self._frontend.open()
-        self._info = ReaderInfo(self._frontend.name, BACKEND)
-        self._announced, self._faulted, self._presence = False, False, None
-
-    def wait(self, timeout: float) -> Sequence[ReaderEvent]:
-        """Looks until something happens, `timeout` seconds pass or `cancel` is called; raises ReaderUnavailable."""
-        deadline = time.monotonic() + timeout
-        events: list[ReaderEvent] = []
-        if not self._announced:
-            self._announced = True
-            events.append(ReaderAttached(self._info))
-        while not self._take_cancel():
-            try:
-                events.extend(self._look())
-            except ReaderUnavailable:
-                self.close()
-                raise
-            remaining = deadline - time.monotonic()
-            if events or remaining <= 0:
-                break
-            self._cancelled.wait(min(POLL_INTERVAL, remaining))
-        return events
-
-    @contextmanager
-    def connect(self, presented: CardPresented) -> Iterator[Card]:
-        """The presented card; entering raises CardGone when it has left."""
-        presence = self._presence
-        if presence is None or presence.presentation != presented.presentation or presence.gone:
-            raise CardGone("The card left the field")
-        yield NfcpyCard(presence)
-
-    def cancel(self) -> None:
-        """Ends a `wait`: within about 0.3 s on hardware, 1 s on UDP where a look cannot be cut short."""
-        self._cancelled.set()
-
-    def close(self) -> None:
-        """Lets the device go."""
-        self._presence = None
-        self._frontend.close()
-
-    def _take_cancel(self) -> bool:
-        cancelled = self._cancelled.is_set()
-        self._cancelled.clear()
-        return cancelled
-
-    def _look(self) -> list[ReaderEvent]:
-        presence = self._presence
-        if presence is not None and not presence.gone and presence.link is not None and presence.link.is_present():
-            return []
-        found = self._frontend.sense()
-        if presence is not None and found is not None and self._is_same(presence, found):
-            return []
-        events: list[ReaderEvent] = []
-        if presence is not None:
-            self._presence = None
-            events.append(CardRemoved(self._info, presence.presentation))
-        if found is None:
-            self._faulted = False
-            return events
-        try:
-            link, historical = self._activate(found)
-        except (FrameLost, TlvError):
-            if not self._faulted:
-                self._faulted = True
-                events.append(ReaderFault(self._info, NOT_ACTIVATED))
-            return events
-        self._faulted = False
-        self._presentations += 1
-        self._presence = _Presence(self._presentations, found, link, historical)
-        events.append(CardPresented(self._info, self._presentations, self._presence.atr))
-        return events
-
-    def _is_same(self, presence: _Presence, found: Target) -> bool:
-        """True for the card that lay there before, woken again: only a fixed UID can tell."""
-        uid = found.uid
-        if presence.gone or uid is None or uid.is_random or found != presence.target:
-            return False
-        try:
-            presence.link, presence.historical = self._activate(found)
-        except (FrameLost, TlvError):
-            return False
-        return True
-
-    def _activate(self, target: Target) -> tuple[IsoDep | None, bytes]:
-        if not target.takes_apdus:
-            return None, b""
-        wait = UDP_WAIT if self._is_network else HARDWARE_WAIT
-        ats = self._frontend.exchange(rats(self._frontend.largest_answer), wait if self._is_network else RATS_WAIT)
-        select = AnswerToSelect.parse(ats)
-        link = IsoDep(
-            self._frontend.exchange,
-            select,
-            time.monotonic,
-            largest_frame=self._frontend.largest_command,
-            shortest_wait=wait,
-            retries=0 if self._is_network else 2,
-        )
-        return link, select.historical

@@ -41,6 +41,7 @@ SENTENCES = {
     SERVICE_STOPPED: "The card reader service (pcscd) has stopped.",
     SECURITY_VIOLATION: "The card reader service (pcscd) does not allow this user to use card readers.",
     SHARING_VIOLATION: "Another program is using the card.",
+    UNSUPPORTED_FEATURE: "The reader or its driver does not take this command.",
     UNRESPONSIVE_CARD: "The card does not answer. Hold it flat against the reader.",
     UNPOWERED_CARD: "The reader has switched the card off.",
     RESET_CARD: "Another program has reset the card.",

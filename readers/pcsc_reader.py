@@ -19,7 +19,8 @@ from readers.pcsc_calls import (
     PcscUnavailable,
     SlotState,
 )
-from readers.pcsc_card import LEFT, PcscCard, held
+from readers.pcsc_card import PcscCard
+from readers.pcsc_hold import LEFT, held
 from readers.pcsc_slots import BACKEND, Slots
 from readers.reader import CardPresented, ReaderEvent
 
@@ -102,11 +103,11 @@ class PcscReader:
             raise CardGone(LEFT)
         name, counter = place
         context = self._opened()
-        with held(self._calls, name) as connected:
+        with held(self._calls, name) as hold:
             _, states = self._calls.get_status_change(context, 0, (SlotState(name, 0),))
             if any(state.flags >> 16 != counter for state in states):
                 raise CardGone(LEFT)
-            card = PcscCard(self._calls, context, name, connected, presented.atr)
+            card = PcscCard(self._calls, context, name, hold, presented.atr)
             card.read_uid()
             yield card
 

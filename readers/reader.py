@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from readers.apdu import Command, Response
 from readers.uid import Uid
@@ -81,6 +81,14 @@ class Card(Protocol):
 
     def transmit(self, command: Command) -> Response:
         """One APDU exchange; raises CardGone or TransmitFailed."""
+
+
+@runtime_checkable
+class UidWitness(Protocol):
+    """A card whose reader can be asked for the UID once more within a connection."""
+
+    def read_uid(self) -> None:
+        """From now on `uid` is what the reader says now; raises CardGone or TransmitFailed."""
 
 
 class Reader(Protocol):

@@ -17,6 +17,14 @@ BUILT_IN = {
     "simulated": "readers.simulated:open_spec",
 }
 
+NOT_THERE_YET = {
+    "osdp": "Readers on an OSDP line cannot be used yet: nothing here speaks OSDP. "
+    "What a backend would have to do is written in readers/wall_reader.py.",
+    "wiegand": "Readers on a Wiegand line cannot be used yet: nothing here takes its pulses. "
+    "What a backend would have to do is written in readers/wall_reader.py.",
+}
+"""Backends that people ask for by these names; another distribution may bring one under the same name."""
+
 OpenSpec = Callable[[str], Reader]
 
 
@@ -29,6 +37,8 @@ def open_reader(spec: str) -> Reader:
     """The reader that `spec` names ("backend" or "backend:argument"), not yet opened; raises ReaderSpecError."""
     name, _, argument = spec.partition(":")
     known = backends()
+    if name not in known and name in NOT_THERE_YET:
+        raise ReaderSpecError(NOT_THERE_YET[name])
     if name not in known:
         near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
         there_are = ", ".join(sorted(known))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from readers.debounce import Debounce
 from readers.errors import CardGone, ReaderError, ReaderUnavailable
+from readers.feedback import Signal, show
 from readers.reader import (
     Card,
     CardPresented,
@@ -33,11 +34,11 @@ class Reading:
     """What was read from a card. `key` says whose card it is, the same at every tap; `act` is what the tap does.
 
     A card that bounces is read again, so reading must change nothing; only `act` may. It runs in the reader's thread,
-    while the card is still connected.
+    while the card is still connected. What it returns is shown by the reader's lights; None changes nothing there.
     """
 
     key: Hashable
-    act: Callable[[], None]
+    act: Callable[[], Signal | None]
 
 
 class ReaderWatch:
@@ -48,6 +49,9 @@ class ReaderWatch:
     card is bouncing, and neither it nor its removal is reported. A card that rests through an outage of the reader is
     not tapped again by the reader's return. Where a presentation cannot be a bounce, `CardPresented` is reported before
     `on_card` is called, otherwise after it.
+
+    With `shows_working` the reader's lights say so while a card is read; what a tap came to is shown after it was acted
+    on, so that the screen never waits for a lamp. Lights that fail change nothing.
 
     A ReaderError from `on_card` becomes a ReaderFault. Any other exception goes to `on_crash` and the watch goes on.
     """
@@ -60,12 +64,14 @@ class ReaderWatch:
         *,
         on_crash: Callable[[Exception], None],
         settle: float = 1.0,
+        shows_working: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._on_event = on_event
         self._on_card = on_card
         self._on_crash = on_crash
+        self._shows_working = shows_working
         self._monotonic = monotonic
         self._debounce = Debounce(settle)
         self._attached: frozenset[ReaderInfo] = frozenset()
@@ -115,7 +121,7 @@ class ReaderWatch:
                 self._on_crash(error)
                 self._lose(DRIVER_FAILED)
             finally:
-                self._reader.close()
+                self._guarded(self._reader.close)
             if self._was_up:
                 delay = FIRST_DELAY
             self._last_turn = self._monotonic()
@@ -163,6 +169,8 @@ class ReaderWatch:
             self._tell(presented)
         try:
             with self._reader.connect(presented) as card:
+                if self._shows_working and not in_doubt:
+                    self._show(Signal.WORKING, presented, card)
                 reading = self._read(presented, card)
                 if in_doubt:
                     key = reading.key if reading else None
@@ -172,7 +180,7 @@ class ReaderWatch:
                     self._tell(presented)
                 self._debounce.tapped(presented, reading.key if reading else None)
                 if reading:
-                    self._guarded(reading.act)
+                    self._act(reading, presented, card)
         except ReaderUnavailable:
             raise
         except ReaderError as error:
@@ -192,6 +200,16 @@ class ReaderWatch:
         except Exception as error:  # the caller's mistake must not end the watch; the caller is told
             self._on_crash(error)
             return None
+
+    def _act(self, reading: Reading, presented: CardPresented, card: Card) -> None:
+        signals: list[Signal | None] = []
+        self._guarded(lambda: signals.append(reading.act()))
+        for signal in signals:
+            if signal is not None:
+                self._show(signal, presented, card)
+
+    def _show(self, signal: Signal, presented: CardPresented, card: Card) -> None:
+        self._guarded(lambda: show(signal, presented.reader, card))
 
     def _lose(self, reason: str) -> None:
         self._debounce.lost(self._monotonic())

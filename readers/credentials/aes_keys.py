@@ -107,10 +107,19 @@ def _read_key(path: Path, forbidden: int) -> bytes:
         if status.st_uid not in (os.geteuid(), 0):
             raise KeyUnavailable(f"{path.name}: it belongs to somebody else")
         content = file.read(MAX_FILE_SIZE)
-    try:
-        key = bytes.fromhex(content.decode("ascii"))
-    except ValueError:
-        raise KeyUnavailable(f"{path.name}: not hexadecimal") from None
+    key = _from_hexadecimal(content)
+    # Raised out here, for an error of the decoder holds what it could not decode, and stays behind as the context.
+    if key is None:
+        raise KeyUnavailable(f"{path.name}: not hexadecimal")
     if len(key) != KEY_SIZE:
         raise KeyUnavailable(f"{path.name}: not {KEY_SIZE} bytes")
+    if len(set(key)) == 1:
+        raise KeyUnavailable(f"{path.name}: one byte over and over, as cards leave the factory; make a key of your own")
     return key
+
+
+def _from_hexadecimal(content: bytes) -> bytes | None:
+    try:
+        return bytes.fromhex(content.decode("ascii"))
+    except ValueError:
+        return None

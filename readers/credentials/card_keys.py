@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+P256_NAME = "ecdsa-p256-sha256"
 RSA_BITS = 2048
+RSA_EXPONENT = 65537
 RSA_NAME = "rsa2048-pkcs1v15-sha256"
 SHA256_DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
 
@@ -55,7 +57,7 @@ class Curve:
 
 
 CURVES = (
-    Curve("ecdsa-p256-sha256", 0x11, ec.SECP256R1(), hashes.SHA256(), 32),
+    Curve(P256_NAME, 0x11, ec.SECP256R1(), hashes.SHA256(), 32),
     Curve("ecdsa-p384-sha384", 0x14, ec.SECP384R1(), hashes.SHA384(), 48),
 )
 
@@ -95,7 +97,7 @@ class EllipticCurveKey:
 
 
 class RsaKey:
-    """A key of 2048 bits. The card applies it to a block that is padded here (RFC 8017 9.2)."""
+    """A key of 2048 bits and the exponent 65537. The card applies it to a block that is padded here (RFC 8017 9.2)."""
 
     name = RSA_NAME
     reference = 0x07
@@ -123,7 +125,7 @@ class RsaKey:
 def card_key(key: PublicKeyTypes) -> CardKey | None:
     """The key as a card's; None for one that PIV cards of today do not use, or too weak a one."""
     if isinstance(key, rsa.RSAPublicKey):
-        return RsaKey(key) if key.key_size == RSA_BITS else None
+        return RsaKey(key) if _is_strong(key) else None
     if isinstance(key, ec.EllipticCurvePublicKey):
         for curve in CURVES:
             if key.curve.name == curve.curve.name:
@@ -146,10 +148,15 @@ def is_signed(name: str, nonce: bytes, public_key: bytes, signature: bytes) -> b
 
 def _is_rsa_signed(nonce: bytes, public_key: bytes, signature: bytes) -> bool:
     key = load_der_public_key(public_key)
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size != RSA_BITS:
+    if not isinstance(key, rsa.RSAPublicKey) or not _is_strong(key):
         return False
     key.verify(signature, nonce, padding.PKCS1v15(), hashes.SHA256())
     return True
+
+
+def _is_strong(key: rsa.RSAPublicKey) -> bool:
+    """2048 bits and the exponent 65537, as card keys have (SP 800-78-5 3.1): with 1 anybody could sign."""
+    return key.key_size == RSA_BITS and key.public_numbers().e == RSA_EXPONENT
 
 
 def _is_curve_signed(curve: Curve, nonce: bytes, public_key: bytes, signature: bytes) -> bool:

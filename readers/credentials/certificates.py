@@ -1,5 +1,6 @@
 """Does the site's own authority stand behind a card's certificate, now? (RFC 5280 6, as far as card keys need it.)"""
 
+import stat
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
@@ -13,6 +14,7 @@ from readers.credentials.revocation import Revocation, RevocationFile
 from readers.errors import ReaderError
 
 LONGEST_CHAIN = 6
+SUFFIXES = (".pem", ".crt")
 STRONG_HASHES = ("sha256", "sha384", "sha512")
 CARD_AUTHENTICATION = x509.ObjectIdentifier("2.16.840.1.101.3.6.8")
 PROCESSED = (
@@ -41,9 +43,10 @@ class CertificateFault(Enum):
 class SiteAuthority:
     """The certificates that the site trusts to issue cards, and the lists of cards they have taken back.
 
-    Every certificate in the PEM file is trusted by being there: the card brings only its own, so intermediate
-    authorities belong into the file. With a CRL file, a card counts only under a current list of its direct issuer;
-    lists of higher authorities are obeyed where the file has them. Authorities themselves are skipped while invalid.
+    Every certificate in the PEM file, or in the *.pem and *.crt files of the folder, is trusted by being there: the
+    card brings only its own, so intermediate authorities belong there too. With a CRL file, a card counts only under
+    a current list of its direct issuer; lists of higher authorities are obeyed where the file has them. Authorities
+    themselves are skipped while invalid.
     """
 
     def __init__(self, certificates: Path, now: Callable[[], datetime], revoked: Path | None = None) -> None:
@@ -56,7 +59,7 @@ class SiteAuthority:
     def open(self) -> None:
         """Reads both files; raises ReaderError with a sentence for whoever set them up."""
         try:
-            authorities = x509.load_pem_x509_certificates(self._path.read_bytes())
+            authorities = x509.load_pem_x509_certificates(_content(self._path))
             fit = all(map(_is_authority, authorities))
         except OSError as error:
             raise ReaderError(f"{self._path}: {error.strerror}") from None
@@ -113,6 +116,17 @@ class SiteAuthority:
             if _allows(authority, below) and _signed(certificate, authority):
                 return authority
         return None
+
+
+def _content(path: Path) -> bytes:
+    """All of a file, or of a folder's; raises OSError, and ReaderError where anybody may add an authority."""
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
+    if not files:
+        raise ReaderError(f"{path}: no {' or '.join(f'*{suffix}' for suffix in SUFFIXES)} file is in it")
+    for place in {path, *files}:
+        if place.stat().st_mode & stat.S_IWOTH:
+            raise ReaderError(f"{place}: anybody may change it; take that right away (chmod o-w)")
+    return b"\n".join(file.read_bytes() for file in files)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -58,10 +58,13 @@ class RefusalReason(Enum):
     RANDOM_UID = "random_uid"
     INVALID_UID = "invalid_uid"
     NO_UID = "no_uid"
+    NO_PROOF = "no_proof"
     PROOF_FAILED = "proof_failed"
     REPLAYED = "replayed"
+    COUNTER_UNAVAILABLE = "counter_unavailable"
     KEY_MISSING = "key_missing"
     CARD_GONE = "card_gone"
+    TWO_CARDS = "two_cards"
     TOO_SLOW = "too_slow"
     MISBEHAVED = "misbehaved"
     NOT_READY = "not_ready"
@@ -71,6 +74,7 @@ class RefusalReason(Enum):
     REVOKED = "revoked"
     REVOCATION_UNKNOWN = "revocation_unknown"
     UNFIT_CERTIFICATE = "unfit_certificate"
+    FORGED_CERTIFICATE = "forged_certificate"
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,20 @@ The key is the card's own, made from the site's key and the UID (AN10922), so on
 with a random UID first tells its real one under a key that all cards share and that can do nothing else.
 """
 
-import hashlib
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from readers.apdu import Command
 from readers.credentials import ev1, ev2
-from readers.credentials.aes_keys import AesKeyStore
-from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
+from readers.credentials.aes_scheme import AesScheme, UidHidden
+from readers.credentials.claim import Claim, RefusalReason
 from readers.credentials.native import (
     Instruction,
     NotSupported,
     ProofFailed,
     SecureSession,
     Status,
-    fixed_uid,
     native,
     read_whole,
     real_uid,
@@ -35,7 +32,6 @@ MAX_SYSTEM_SIZE = 21
 MAX_FILE_SIZE = 240
 KEY_COUNT = 14
 FILE_COUNT = 32
-FINGERPRINT_DIGITS = 16
 READ_KEY = "desfire-read"
 UID_KEY = "desfire-uid"
 
@@ -87,78 +83,60 @@ class DesfireApplication:
         return uid.value + self.identifier + self.system_identifier
 
 
-class DesfireScheme:
-    """Asks a DESFire for its site's application. Once that is there, only its proof counts."""
+class DesfireScheme(AesScheme[DesfireApplication]):
+    """Asks a DESFire for its site's application, then for a claim on UID and identity file.
 
-    def __init__(
-        self,
-        application: DesfireApplication,
-        keys: AesKeyStore,
-        random: Callable[[int], bytes] = secrets.token_bytes,
-    ) -> None:
-        """`random` makes the reader's half of each challenge."""
-        self._application = application
-        self._keys = keys
-        self._random = random
+    Once the application is there, only its proof counts.
+    """
+
+    KIND = KIND
+    SENTENCES = SENTENCES
 
     @property
-    def kind(self) -> str:
-        """Its name in claims and in the directory."""
-        return KIND
+    def _selection(self) -> Command:
+        return select_application(self._layout.identifier)
 
     @property
-    def assurance(self) -> Assurance:
-        """Card and kiosk answered each other's challenge."""
-        return Assurance.AUTHENTICATED
-
-    def may_apply(self, card: Card) -> bool:
-        """Any ISO/IEC 14443-4 card may be one: its ATR is its own choice."""
-        return card.takes_apdus
-
-    def identify(self, card: Card) -> Claim | Refusal | None:
-        """A claim on UID and identity file, a Refusal where the application is there and fails, None where it is not.
-
-        Raises what `card.transmit` raises.
-        """
-        seen = card.uid
-        if card.transmit(select_application(self._application.identifier)).status_word != Status.OK:
-            return None
-        uid = fixed_uid(seen)
-        if uid is None and self._application.uid_key_number is None:
-            return _refusal(RefusalReason.RANDOM_UID, seen)
-        try:
-            return self._prove(card, uid)
-        except ProofFailed:
-            return _refusal(RefusalReason.PROOF_FAILED, seen)
-        except KeyError:
-            return _refusal(RefusalReason.KEY_MISSING, seen)
+    def _selected(self) -> int:
+        return Status.OK
 
     def _prove(self, card: Card, uid: Uid | None) -> Claim:
-        application = self._application
+        application = self._layout
         if uid is None:
-            shared = self._keys.shared(application.uid_key)
-            uid = real_uid(card, self._authenticate(card, application.uid_key_number or 0, shared))
+            uid = self._hidden_uid(card)
         own = self._keys.diversified(application.read_key, application.diversification(uid))
-        session = self._authenticate(card, application.read_key_number, own)
-        identity = session.open_mac(read_whole(card, session.command(Instruction.READ_DATA, self._file())))
+        session = authenticate(card, application.messagings, application.read_key_number, own, self._random)
+        header = file_range(application.file_number, 0, application.file_size)
+        identity = session.open_mac(read_whole(card, session.command(Instruction.READ_DATA, header)))
         if len(identity) != application.file_size:
             raise ProofFailed("An identity file of the wrong size")
-        credential = subject(uid, identity)
-        return Claim(KIND, credential, uid, self.assurance, fingerprint(credential))
+        return self._claim(subject(uid, identity), uid)
 
-    def _authenticate(self, card: Card, key_number: int, key: bytes) -> SecureSession:
-        for messaging in self._application.messagings:
-            authenticate = ev2.authenticate if messaging is Messaging.EV2 else ev1.authenticate
-            try:
-                return authenticate(card, key_number, key, self._random)
-            except NotSupported:
-                continue
-        raise ProofFailed("The card knows none of the site's ways to authenticate")
+    def _hidden_uid(self, card: Card) -> Uid:
+        application = self._layout
+        if application.uid_key_number is None:
+            raise UidHidden
+        shared = self._keys.shared(application.uid_key)
+        session = authenticate(card, application.messagings, application.uid_key_number, shared, self._random)
+        return real_uid(card, session)
 
-    def _file(self) -> bytes:
-        application = self._application
-        size = application.file_size.to_bytes(3, "little")
-        return bytes((application.file_number,)) + bytes(3) + size
+
+def authenticate(
+    card: Card, messagings: Sequence[Messaging], key_number: int, key: bytes, random: Callable[[int], bytes]
+) -> SecureSession:
+    """A session in the first of those ways that the card knows; raises ProofFailed, also where it knows none."""
+    for messaging in messagings:
+        way = ev2.authenticate if messaging is Messaging.EV2 else ev1.authenticate
+        try:
+            return way(card, key_number, key, random)
+        except NotSupported:
+            continue
+    raise ProofFailed("The card knows none of the site's ways to authenticate")
+
+
+def file_range(number: int, offset: int, size: int) -> bytes:
+    """The header of a command on part of a file: number, and offset and size in bytes, last byte first."""
+    return bytes((number,)) + offset.to_bytes(3, "little") + size.to_bytes(3, "little")
 
 
 def select_application(identifier: bytes) -> Command:
@@ -172,12 +150,3 @@ def subject(uid: Uid, identity: bytes) -> bytes:
     Either alone can be written twice; together they are one card as this site issued it.
     """
     return uid.value + identity
-
-
-def fingerprint(credential: bytes) -> str:
-    """The short public form, such as "desfire:9f2c51d07a3b4e6d": for people, not for matching."""
-    return f"{KIND}:{hashlib.sha256(credential).hexdigest()[:FINGERPRINT_DIGITS]}"
-
-
-def _refusal(reason: RefusalReason, uid: Uid | None) -> Refusal:
-    return Refusal(reason, SENTENCES[reason], KIND, uid)

@@ -128,8 +128,8 @@ def _filled(options: bytes) -> bytes:
         tag, size = int.from_bytes(options[start:position], "big"), options[position]
         values += VALUES.get(tag, b"")[:size].ljust(size, b"\x00")
         position += 1
-    if len(values) > LARGEST_LIST:
-        raise TlvError("A list of data objects that no command can carry")
+        if len(values) > LARGEST_LIST:  # here and not at the end: filling a list of 32 KiB would take half a minute
+            raise TlvError("A list of data objects that no command can carry")
     return values
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from readers.apdu import Command
-from readers.credentials.aes import BLOCK, cmac, decrypt, encrypt, exclusive_or, rotated_left, truncated, unpad
+from readers.credentials.aes import BLOCK, cmac, decrypt, encrypt, exclusive_or, pad, rotated_left, truncated, unpad
+from readers.credentials.ev1 import crc32
 from readers.credentials.native import (
     MAC_SIZE,
     Instruction,
@@ -50,6 +51,20 @@ class Ev2Session:
     def command(self, instruction: int, header: bytes = b"") -> Command:
         """The command with its MAC after the header."""
         return native(instruction, header + self._mac(bytes((instruction,)), header))
+
+    def writing(self, instruction: int, header: bytes, data: bytes) -> Command:
+        """The command with its MAC after the data."""
+        return self.command(instruction, header + data)
+
+    def enciphering(self, instruction: int, header: bytes, data: bytes) -> Command:
+        """The command with its data padded and enciphered, and the MAC over that."""
+        iv = encrypt(self.keys.encryption, COMMAND_LABEL + self.identifier + self._count() + bytes(8))
+        return self.command(instruction, header + encrypt(self.keys.encryption, pad(data), iv))
+
+    def changing_key(self, number: int, key: bytes, version: int, old: bytes | None) -> Command:
+        """Another key than the session's goes with a checksum and only as what differs (AN12196 5.16)."""
+        data = key + bytes((version,)) if old is None else exclusive_or(key, old) + bytes((version,)) + crc32(key)
+        return self.enciphering(Instruction.CHANGE_KEY, bytes((number,)), data)
 
     def open_mac(self, answer: bytes) -> bytes:
         """The data before the 8 bytes of MAC; raises ProofFailed."""

@@ -9,6 +9,7 @@ SENTENCES = {
     RefusalReason.RANDOM_UID: "This phone shows a different number at every tap. Use the phone app or a card.",
     RefusalReason.INVALID_UID: "This card shows a number that no real card carries. Use another card.",
     RefusalReason.NO_UID: "The reader could not read a number from this card. Use another card.",
+    RefusalReason.NO_PROOF: "A number alone opens nothing here. Use a card or a phone app that proves itself.",
 }
 
 
@@ -39,3 +40,25 @@ class UidScheme:
         if not uid.is_valid:
             return Refusal(RefusalReason.INVALID_UID, SENTENCES[RefusalReason.INVALID_UID], KIND, uid)
         return Claim(KIND, uid.value, uid, self.assurance)
+
+
+class ProofsOnly:
+    """Stands where UidScheme stands at a site that takes no number at its word, and says so to whoever taps."""
+
+    @property
+    def kind(self) -> str:
+        """The scheme that is not there."""
+        return KIND
+
+    @property
+    def assurance(self) -> Assurance:
+        """As UidScheme's, to stand in its place."""
+        return Assurance.IDENTIFIER
+
+    def may_apply(self, card: Card) -> bool:
+        """Whatever proved nothing comes here."""
+        return True
+
+    def identify(self, card: Card) -> Refusal:
+        """Always the same."""
+        return Refusal(RefusalReason.NO_PROOF, SENTENCES[RefusalReason.NO_PROOF], KIND, card.uid)

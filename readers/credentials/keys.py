@@ -4,10 +4,11 @@ import secrets
 from typing import Protocol
 
 from readers.credentials.claim import Nonce, NonceSource
+from readers.errors import ReaderError
 
 NONCE_SIZE = 16
 
-__all__ = ["NONCE_SIZE", "CounterStore", "KeyStore", "Nonce", "NonceSource", "RandomNonceSource"]
+__all__ = ["NONCE_SIZE", "CounterStore", "CounterUnavailable", "KeyStore", "Nonce", "NonceSource", "RandomNonceSource"]
 
 
 class KeyStore(Protocol):
@@ -20,11 +21,18 @@ class KeyStore(Protocol):
         """
 
 
+class CounterUnavailable(ReaderError):
+    """It cannot be known whether a counter was seen before, or not be kept that it is seen now."""
+
+
 class CounterStore(Protocol):
     """The highest counter seen from each card that counts its taps."""
 
     def advance(self, subject: bytes, counter: int) -> bool:
-        """Keeps `counter` durably and returns True when it is above every earlier one; False is a replay."""
+        """Keeps `counter` durably and returns True when it is above every earlier one; False is a replay.
+
+        Raises CounterUnavailable.
+        """
 
 
 class RandomNonceSource:

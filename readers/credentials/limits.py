@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from readers.apdu import Command, Response
 from readers.errors import ReaderError
-from readers.reader import Card
+from readers.reader import Card, UidWitness
 from readers.uid import Uid
 
 MORE_DATA = 0x61
@@ -37,6 +37,7 @@ class LimitedCard:
 
     def __init__(self, card: Card, limits: Limits, monotonic: Callable[[], float]) -> None:
         self._card = card
+        self._first_uid = card.uid
         self._limits = limits
         self._monotonic = monotonic
         self._deadline: float | None = None
@@ -57,6 +58,15 @@ class LimitedCard:
     def takes_apdus(self) -> bool:
         """True for ISO/IEC 14443-4 cards."""
         return self._card.takes_apdus
+
+    def still_shows_its_uid(self) -> bool:
+        """False where the UID is another one than in the beginning; raises CardGone or TransmitFailed.
+
+        Two cards at once, or one put in the other's place: what was proved and what was seen are not of one card then.
+        """
+        if isinstance(self._card, UidWitness):
+            self._card.read_uid()
+        return self._card.uid == self._first_uid
 
     def allow_until(self, deadline: float) -> None:
         """From now on, nothing after `deadline` (monotonic seconds) counts."""

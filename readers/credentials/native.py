@@ -21,11 +21,13 @@ class Instruction(IntEnum):
     """The few that a reader needs."""
 
     SELECT_APPLICATION = 0x5A
+    AUTHENTICATE_ISO = 0x1A
     AUTHENTICATE_AES = 0xAA
     AUTHENTICATE_EV2_FIRST = 0x71
     ADDITIONAL_FRAME = 0xAF
     GET_CARD_UID = 0x51
     READ_DATA = 0xBD
+    CHANGE_KEY = 0xC4
 
 
 class Status(IntEnum):
@@ -49,6 +51,15 @@ class SecureSession(Protocol):
 
     def command(self, instruction: int, header: bytes = b"") -> Command:
         """A command without data to write, protected as the session demands."""
+
+    def writing(self, instruction: int, header: bytes, data: bytes) -> Command:
+        """A command that brings data in MAC mode: anybody may read them on the way, nobody change them."""
+
+    def enciphering(self, instruction: int, header: bytes, data: bytes) -> Command:
+        """A command that brings data in full mode."""
+
+    def changing_key(self, number: int, key: bytes, version: int, old: bytes | None) -> Command:
+        """ChangeKey. `number` as it goes over the air; `old` None where it is the key that opened the session."""
 
     def open_mac(self, answer: bytes) -> bytes:
         """The data of an answer in MAC mode; raises ProofFailed where the MAC is wrong or missing."""
@@ -78,8 +89,11 @@ def ask_further(card: Card, command: Command) -> Response:
         raise ProofFailed("The card left an exchange half-way") from None
 
 
-def read_whole(card: Card, command: Command) -> bytes:
-    """An answer over as many frames as it takes; raises ProofFailed for a refusal, ReaderError for one without end."""
+def ask_whole(card: Card, command: Command) -> Response:
+    """An answer over as many frames as it takes, with its last status; raises what `ask_further` does.
+
+    Raises ReaderError for one without end.
+    """
     response = ask_further(card, command)
     data = response.data
     for _frame in range(MAX_FRAMES):
@@ -89,9 +103,15 @@ def read_whole(card: Card, command: Command) -> bytes:
         data += response.data
     if response.status_word == Status.MORE or len(data) > MAX_ANSWER:
         raise ReaderError("The card's answer never ended")
+    return Response(data, response.status_word)
+
+
+def read_whole(card: Card, command: Command) -> bytes:
+    """The data of such an answer; raises ProofFailed for a refusal, ReaderError for one without end."""
+    response = ask_whole(card, command)
     if response.status_word != Status.OK:
         raise ProofFailed(f"Status word {response.status_word:04X}")
-    return data
+    return response.data
 
 
 def real_uid(card: Card, session: SecureSession) -> Uid:

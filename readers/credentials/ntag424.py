@@ -1,15 +1,12 @@
 """NTAG 424 DNA with its own AES key: AuthenticateEV2First, then the UID told inside the session (AN12196 5.6, 6.3)."""
 
-import hashlib
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from readers.apdu import OK, Command
 from readers.credentials import ev2
-from readers.credentials.aes_keys import AesKeyStore
-from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
-from readers.credentials.native import NotSupported, ProofFailed, fixed_uid, real_uid, require_equal
+from readers.credentials.aes_scheme import AesScheme
+from readers.credentials.claim import Claim, RefusalReason
+from readers.credentials.native import NotSupported, real_uid, require_equal
 from readers.errors import ReaderError
 from readers.reader import Card
 from readers.uid import Uid
@@ -18,7 +15,6 @@ KIND = "ntag424"
 SELECT = Command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex("D2760000850101"), le=0)
 KEY_COUNT = 5
 MAX_SYSTEM_SIZE = 24
-FINGERPRINT_DIGITS = 16
 OWN_KEY = "ntag424"
 UID_KEY = "ntag424-uid"
 
@@ -53,51 +49,29 @@ class Ntag424Keys:
         return uid.value + self.system_identifier
 
 
-class Ntag424Scheme:
-    """Authenticates a tag. Once it offers a challenge, only its proof counts."""
+class Ntag424Scheme(AesScheme[Ntag424Keys]):
+    """Authenticates a tag. Once it offers a challenge, only its proof counts.
 
-    def __init__(
-        self,
-        layout: Ntag424Keys,
-        keys: AesKeyStore,
-        random: Callable[[int], bytes] = secrets.token_bytes,
-    ) -> None:
-        """`random` makes the reader's half of each challenge."""
-        self._layout = layout
-        self._keys = keys
-        self._random = random
+    Any NFC Forum Type 4 tag has the application that is selected; one without a challenge is another card.
+    """
+
+    KIND = KIND
+    SENTENCES = SENTENCES
 
     @property
-    def kind(self) -> str:
-        """Its name in claims and in the directory."""
-        return KIND
+    def _selection(self) -> Command:
+        return SELECT
 
     @property
-    def assurance(self) -> Assurance:
-        """Tag and kiosk answered each other's challenge."""
-        return Assurance.AUTHENTICATED
+    def _selected(self) -> int:
+        return OK
 
-    def may_apply(self, card: Card) -> bool:
-        """Any ISO/IEC 14443-4 card may be one: the ATR tells nothing more."""
-        return card.takes_apdus
-
-    def identify(self, card: Card) -> Claim | Refusal | None:
-        """A claim on the UID, a Refusal where the tag knows the command and fails, None for any other card.
-
-        Raises what `card.transmit` raises.
-        """
-        seen = card.uid
-        if card.transmit(SELECT).status_word != OK:
-            return None
-        uid = fixed_uid(seen)
-        try:
-            return self._prove(card, uid or self._hidden_uid(card))
-        except NotSupported:  # any NFC Forum Type 4 tag has this application
-            return None
-        except ProofFailed:
-            return _refusal(RefusalReason.PROOF_FAILED, seen)
-        except KeyError:
-            return _refusal(RefusalReason.KEY_MISSING, seen)
+    def _prove(self, card: Card, uid: Uid | None) -> Claim:
+        uid = uid or self._hidden_uid(card)
+        own = self._keys.diversified(self._layout.own_key, self._layout.diversification(uid))
+        session = ev2.authenticate(card, self._layout.key_number, own, self._random)
+        require_equal(real_uid(card, session).value, uid.value, "The UID told in the session")
+        return self._claim(uid.value, uid)
 
     def _hidden_uid(self, card: Card) -> Uid:
         number = self._layout.uid_key_number
@@ -105,18 +79,3 @@ class Ntag424Scheme:
             raise NotSupported("The site has no tags with random UIDs")
         shared = self._keys.shared(self._layout.uid_key)
         return real_uid(card, ev2.authenticate(card, number, shared, self._random))
-
-    def _prove(self, card: Card, uid: Uid) -> Claim:
-        own = self._keys.diversified(self._layout.own_key, self._layout.diversification(uid))
-        session = ev2.authenticate(card, self._layout.key_number, own, self._random)
-        require_equal(real_uid(card, session).value, uid.value, "The UID told in the session")
-        return Claim(KIND, uid.value, uid, self.assurance, fingerprint(uid))
-
-
-def fingerprint(uid: Uid) -> str:
-    """The short public form, such as "ntag424:9f2c51d07a3b4e6d": for people, not for matching."""
-    return f"{KIND}:{hashlib.sha256(uid.value).hexdigest()[:FINGERPRINT_DIGITS]}"
-
-
-def _refusal(reason: RefusalReason, uid: Uid | None) -> Refusal:
-    return Refusal(reason, SENTENCES[reason], KIND, uid)

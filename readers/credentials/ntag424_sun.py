@@ -3,15 +3,15 @@
 No challenge goes to the tag, so a message read elsewhere and not yet seen here would pass: an identifier, not a proof.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from readers.apdu import OK, Command
 from readers.credentials.aes_keys import AesKeyStore
+from readers.credentials.aes_scheme import fingerprint
 from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
-from readers.credentials.keys import CounterStore
+from readers.credentials.keys import CounterStore, CounterUnavailable
 from readers.credentials.native import ProofFailed, fixed_uid
-from readers.credentials.ntag424 import FINGERPRINT_DIGITS, MAX_SYSTEM_SIZE, SELECT
+from readers.credentials.ntag424 import MAX_SYSTEM_SIZE, SELECT
 from readers.credentials.sdm import SunLayout, SunMessage, TagState
 from readers.errors import ReaderError
 from readers.reader import Card
@@ -28,6 +28,7 @@ SENTENCES = {
     RefusalReason.PROOF_FAILED: "This tag's message was not made with this site's key. Use another one.",
     RefusalReason.KEY_MISSING: "This kiosk has no key for this tag. Tell the administrator, or use another one.",
     RefusalReason.REPLAYED: "This tag's message was used before. Take the tag away and tap again.",
+    RefusalReason.COUNTER_UNAVAILABLE: "Tags like this one cannot be checked at the moment. Use another card.",
 }
 
 
@@ -79,7 +80,7 @@ class SunScheme:
     def identify(self, card: Card) -> Claim | Refusal | None:
         """A claim on the UID, a Refusal for a message that is forged or old, None where there is no such message.
 
-        Raises what `card.transmit` and the counter store raise.
+        Raises what `card.transmit` raises.
         """
         seen = card.uid
         message = self._read(card)
@@ -99,9 +100,12 @@ class SunScheme:
 
     def _take(self, state: TagState, seen: Uid | None) -> Claim | Refusal:
         """The counter is spent before anybody hears of the claim."""
-        if not self._counters.advance(state.uid.value, state.counter):
-            return _refusal(RefusalReason.REPLAYED, seen)
-        return Claim(KIND, state.uid.value, state.uid, self.assurance, fingerprint(state.uid))
+        try:
+            if not self._counters.advance(state.uid.value, state.counter):
+                return _refusal(RefusalReason.REPLAYED, seen)
+        except CounterUnavailable:
+            return _refusal(RefusalReason.COUNTER_UNAVAILABLE, seen)
+        return Claim(KIND, state.uid.value, state.uid, self.assurance, fingerprint(KIND, state.uid.value))
 
     def _read(self, card: Card) -> SunMessage | None:
         """Reads that follow one another without another command between them share one counter."""
@@ -120,11 +124,6 @@ class SunScheme:
 def read_binary(offset: int, size: int) -> Command:
     """READ BINARY of the selected file (ISO/IEC 7816-4 11.3.3)."""
     return Command(0x00, READ_BINARY, offset >> 8, offset & 0xFF, le=size)
-
-
-def fingerprint(uid: Uid) -> str:
-    """The short public form, such as "ntag424-sun:9f2c51d07a3b4e6d": for people, not for matching."""
-    return f"{KIND}:{hashlib.sha256(uid.value).hexdigest()[:FINGERPRINT_DIGITS]}"
 
 
 def _refusal(reason: RefusalReason, uid: Uid | None) -> Refusal:

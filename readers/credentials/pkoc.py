@@ -1,30 +1,33 @@
-"""PKOC over NFC, profile SE V1 (PSIA PKOC NFC Card Specification 1.1): the phone signs a nonce with its P-256 key.
+"""PKOC over NFC: the phone or card signs a nonce with its P-256 key. One SELECT, then one of two profiles.
 
-The signature covers the nonce only, not the reader: the nonce is fresh, redeemed once and short-lived, and a relay
-remains possible. The credential is the public key; a directory keys on all of it, never on a truncation.
+SE V1 (PSIA PKOC NFC Card Specification 1.1) is here, SE V2 with a certificate in `pkoc2`. Where the site has issuers of
+certificates, a card that speaks both is asked for its certificate, and nothing falls back from there.
+
+A signature of SE V1 covers the nonce only, not the reader: the nonce is fresh, redeemed once and short-lived, and a
+relay remains possible. The credential is the public key; a directory keys on all of it, never on a truncation.
 """
 
 import hashlib
 from collections.abc import Callable
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
 from readers.apdu import OK, Command, Response
+from readers.credentials import card_keys
 from readers.credentials.challenge import LIFETIME, Challenge, Challenges
 from readers.credentials.claim import Assurance, Claim, NonceSource, Proof, Refusal, RefusalReason
+from readers.credentials.cvc_issuers import CvcIssuers
+from readers.credentials.pkoc2 import VERSION_2, CertifiedPkoc, refuse
 from readers.errors import ReaderError, TlvError
 from readers.reader import Card
 from readers.tlv import build, find, parse
 from readers.uid import Uid
 
 KIND = "pkoc"
-ALGORITHM = "ecdsa-p256-sha256"
+ALGORITHM = card_keys.P256_NAME
 AID = bytes.fromhex("A000000898000001")
 SELECT = Command(0x00, 0xA4, 0x04, 0x00, AID, le=0)
+GET_INFORMATION = Command(0x00, 0xCA, 0x7F, 0x63, le=0)
 VERSION_1 = bytes.fromhex("0100")
+VERSION_SIZE = 2
 
 TAG_VERSION = 0x5C
 TAG_NONCE = 0x4C
@@ -44,7 +47,7 @@ NONSENSE = "This phone gave an answer that makes no sense. Tap again or use a ca
 
 
 class PkocScheme:
-    """Asks a phone's PKOC applet for a signature. Once the applet is there, only its proof counts."""
+    """Asks the PKOC applet of a phone or card for a signature. Once the applet is there, only its proof counts."""
 
     def __init__(
         self,
@@ -52,11 +55,16 @@ class PkocScheme:
         monotonic: Callable[[], float],
         reader_identifier: bytes = bytes(READER_SIZE),
         lifetime: float = LIFETIME,
+        issuers: CvcIssuers | None = None,
     ) -> None:
-        """`reader_identifier`: 16 bytes of the site and 16 of the reader. `lifetime` of a nonce in seconds."""
+        """`reader_identifier`: 16 bytes of the site and 16 of the reader. `lifetime` of a nonce in seconds.
+
+        `issuers`, open, are those whose certificates count; None where the site has none, and only SE V1 is spoken.
+        """
         if len(reader_identifier) != READER_SIZE:
             raise ReaderError(f"Site and reader identifier have {READER_SIZE} bytes together")
         self._challenges = Challenges(nonces, monotonic, lifetime)
+        self._certified = None if issuers is None else CertifiedPkoc(issuers, self._challenges)
         self._reader_identifier = reader_identifier
 
     @property
@@ -76,19 +84,33 @@ class PkocScheme:
     def identify(self, card: Card) -> Claim | Refusal | None:
         """A claim on the public key, a Refusal where the applet is there and fails, None where it is not.
 
-        Raises what `card.transmit` raises, and TimeSpent for a signature that came too late.
+        `card` follows 61xx. Raises what `card.transmit` raises, and TimeSpent for a signature that came too late.
         """
         selected = card.transmit(SELECT)
         if selected.status_word != OK or not selected.data:
             return None
         try:
-            versions = find(parse(selected.data), TAG_VERSION)
+            versions = versions_in(selected.data)
+            if versions and self._certified is not None:
+                versions |= self._further_versions(card)
         except TlvError:
             return Refusal(RefusalReason.MISBEHAVED, NONSENSE, KIND, card.uid)
-        if versions is None:
+        if not versions:
             return None
-        if VERSION_1 not in {versions[i : i + 2] for i in range(0, len(versions), 2)}:
-            return Refusal(RefusalReason.MISBEHAVED, UNKNOWN_VERSION, KIND, card.uid)
+        if VERSION_2 in versions and self._certified is not None:
+            return self._certified.identify(card)
+        if VERSION_1 in versions:
+            return self._identify(card)
+        if VERSION_2 in versions:
+            return refuse(RefusalReason.UNKNOWN_ISSUER, card)
+        return Refusal(RefusalReason.MISBEHAVED, UNKNOWN_VERSION, KIND, card.uid)
+
+    def _further_versions(self, card: Card) -> frozenset[bytes]:
+        """What the card says beyond its answer to SELECT: phones name SE V1 there, and SE V2 only when asked."""
+        information = card.transmit(GET_INFORMATION)
+        return versions_in(information.data) if information.status_word == OK else frozenset()
+
+    def _identify(self, card: Card) -> Claim | Refusal:
         challenge, response = self._authenticate(card)
         if response.status_word != OK:
             return Refusal(RefusalReason.PROOF_FAILED, PROOF_FAILED, KIND, card.uid)
@@ -115,6 +137,12 @@ class PkocScheme:
         return Claim(KIND, public_key, uid, self.assurance, fingerprint(public_key), proof)
 
 
+def versions_in(data: bytes) -> frozenset[bytes]:
+    """The versions, two bytes each, that an answer to SELECT or GET DATA names; raises TlvError."""
+    named = find(parse(data), TAG_VERSION) or b""
+    return frozenset(named[start : start + VERSION_SIZE] for start in range(0, len(named), VERSION_SIZE))
+
+
 def authenticate(nonce: bytes, reader_identifier: bytes, le: int | None) -> Command:
     """The AUTHENTICATE command: version, nonce, and who is asking."""
     data = build(TAG_VERSION, VERSION_1) + build(TAG_NONCE, nonce) + build(TAG_READER, reader_identifier)
@@ -126,15 +154,7 @@ def is_signed(nonce: bytes, public_key: bytes, signature: bytes) -> bool:
 
     This is all that is needed to check a `Proof` again years later.
     """
-    if len(public_key) != KEY_SIZE or public_key[0] != 0x04 or len(signature) != SIGNATURE_SIZE:
-        return False
-    r, s = (int.from_bytes(part, "big") for part in (signature[:COORDINATE_SIZE], signature[COORDINATE_SIZE:]))
-    try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
-        key.verify(encode_dss_signature(r, s), nonce, ec.ECDSA(hashes.SHA256()))
-    except (ValueError, InvalidSignature):
-        return False
-    return True
+    return card_keys.is_signed(ALGORITHM, nonce, public_key, signature)
 
 
 def fingerprint(public_key: bytes) -> str:

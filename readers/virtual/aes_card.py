@@ -4,13 +4,14 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from enum import Enum
 
 from readers.apdu import Command
 from readers.atr import contactless_atr
 from readers.credentials.aes import BLOCK
 from readers.errors import ReaderError
 from readers.uid import RANDOM_FIRST_BYTE, Uid
+from readers.virtual.faults import Breakable
+from readers.virtual.faults import Fault as Fault
 from readers.virtual.picc import Channel, Ev1Channel, Ev1Handshake, Ev2Channel, Ev2Handshake, Handshake
 
 NATIVE_CLASS = 0x90
@@ -29,35 +30,34 @@ WRONG_LENGTH = bytes.fromhex("917E")
 PERMISSION_DENIED = bytes.fromhex("919D")
 AUTHENTICATION_ERROR = bytes.fromhex("91AE")
 MORE_BYTES = bytes.fromhex("61FF")
-SLOW_SECONDS = 3.0
 FRAME_SIZE = 59
 ENDLESS = 10_000
 
 
-class Fault(Enum):
-    """What can be wrong with the card, or with whoever stands between it and the reader."""
-
-    NONE = "none"
-    WRONG_KEY = "wrong_key"
-    FORGED = "forged"
-    REPLAYED = "replayed"
-    STALE_DATA = "stale_data"
-    TAMPERED = "tampered"
-    WITHOUT_MAC = "without_mac"
-    TWO_UIDS = "two_uids"
-    DROPPED = "dropped"
-    RANDOM_LENGTHS = "random_lengths"
-    ENDLESS_FRAMES = "endless_frames"
-    ENDLESS_61XX = "endless_61xx"
-    SLOW = "slow"
-
-
-class AesCard(ABC):
+class AesCard(Breakable, ABC):
     """A card with AES keys. Subclasses say which keys there are and what their commands do.
 
     REPLAYED says again what an earlier presentation said, word for word; STALE_DATA does so with protected data only.
     FORGED has no key and answers everything as if it had. TWO_UIDS shows another UID than it was made with.
     """
+
+    own_faults = frozenset(
+        (
+            Fault.NONE,
+            Fault.WRONG_KEY,
+            Fault.FORGED,
+            Fault.REPLAYED,
+            Fault.STALE_DATA,
+            Fault.TAMPERED,
+            Fault.WITHOUT_MAC,
+            Fault.TWO_UIDS,
+            Fault.DROPPED,
+            Fault.RANDOM_LENGTHS,
+            Fault.ENDLESS_FRAMES,
+            Fault.ENDLESS_61XX,
+            Fault.SLOW,
+        )
+    )
 
     def __init__(
         self,
@@ -68,16 +68,15 @@ class AesCard(ABC):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`random_uid` hides `uid` behind a new one in each field. `sleep` is how the slow card thinks."""
+        super().__init__(fault, sleep)
         self._own_uid = uid
         self._random_uid = random_uid
-        self._sleep = sleep
         self._handshake: Handshake | None = None
         self._pending = b""
         self._said: list[bytes] = []
         self._tape: list[bytes] = []
         self._last_protected: dict[int, bytes] = {}
         self._channel: Channel | None = None
-        self.fault = fault
         self._shown_uid = self._new_shown_uid()
 
     @property
@@ -130,8 +129,7 @@ class AesCard(ABC):
 
     def exchange(self, raw: bytes) -> bytes:
         """One APDU; nothing at all where the fault takes the card away."""
-        if self.fault is Fault.SLOW:
-            self._sleep(SLOW_SECONDS)
+        self._think()
         if self.fault is Fault.REPLAYED:
             return self._tape.pop(0) if self._tape else AUTHENTICATION_ERROR
         try:
@@ -166,9 +164,11 @@ class AesCard(ABC):
         key = self._key(data[0])
         if key is None:
             return NO_SUCH_KEY
+        if len(key) != kind.cipher.key_size:
+            return AUTHENTICATION_ERROR
         if self.fault in (Fault.WRONG_KEY, Fault.FORGED):
-            key = secrets.token_bytes(BLOCK)
-        self._handshake = kind(data[0], key, secrets.token_bytes(BLOCK))
+            key = secrets.token_bytes(len(key))
+        self._handshake = kind(data[0], key, secrets.token_bytes(kind.cipher.block))
         return self._handshake.first_answer + MORE
 
     def _finish(self, handshake: Handshake, token: bytes) -> bytes:

@@ -14,8 +14,11 @@ class VirtualCard(Protocol):
     """
 
     @property
-    def uid(self) -> Uid:
-        """The UID it shows in this field; a phone with a random UID has a new one after each `power_on`."""
+    def uid(self) -> Uid | None:
+        """The UID it shows in this field; a phone with a random UID has a new one after each `power_on`.
+
+        None for one that no reader could read.
+        """
 
     @property
     def atr(self) -> bytes:
@@ -36,4 +39,5 @@ class VirtualCard(Protocol):
         """One command APDU in, one response APDU out with its status word.
 
         A card with a planted fault may answer fewer than two bytes or raise CardGone, when it leaves the field here.
+        One from a recording raises TransmitFailed where that tells no answer.
         """

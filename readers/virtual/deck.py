@@ -24,7 +24,8 @@ from readers.errors import ReaderError, ReaderSpecError
 from readers.text import safe_text
 from readers.uid import Uid
 from readers.virtual.card import VirtualCard
-from readers.virtual.pkoc_phone import Fault, PkocPhone
+from readers.virtual.faults import Fault, fault_named
+from readers.virtual.pkoc_phone import PkocPhone
 from readers.virtual.uid_card import UidCard
 
 COMMON_KEYS = ("name", "label", "kind")
@@ -57,14 +58,22 @@ class Deck(Mapping[str, VirtualCard]):
         """Reads a deck file; raises OSError, or ReaderSpecError naming the file and what is wrong in it."""
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            tables = content.pop("card", [])
-            if content or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            if set(content) - {"card"}:
                 raise ReaderSpecError("a deck holds [[card]] tables and nothing else")
-            return cls(_card(table) for table in tables)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            return cls.of(content)
+        except (ValueError, RecursionError):  # not only TOMLDecodeError: a number of 5,000 digits, a thousand brackets
             raise ReaderSpecError(f"{path.name}: not TOML") from None
         except ReaderError as error:
             raise ReaderSpecError(f"{path.name}: {error}") from None
+
+    @classmethod
+    def of(cls, content: Table) -> "Deck":
+        """The cards in the [[card]] tables of a file that may hold more than them; raises ReaderSpecError."""
+        return cls(_card(table) for table in tables(content, "card"))
+
+    def and_those_of(self, other: "Deck") -> "Deck":
+        """Both decks' cards; raises ReaderSpecError where both have one of the same name."""
+        return Deck((*self._cards.values(), *other._cards.values()))
 
     def card(self, name: str) -> VirtualCard:
         """The card of that name; raises ReaderError naming those there are."""
@@ -84,6 +93,14 @@ class Deck(Mapping[str, VirtualCard]):
 
     def __len__(self) -> int:
         return len(self._cards)
+
+
+def tables(content: Table, name: str) -> list[Table]:
+    """The [[name]] tables of a file; raises ReaderSpecError where that name is something else."""
+    found = content.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
+        raise ReaderSpecError(f"[[{name}]] is a table, and nothing else goes by that name")
+    return found
 
 
 def _card(table: Table) -> DeckCard:
@@ -107,13 +124,11 @@ def _uid_card(table: Table) -> UidCard:
 
 def _pkoc_phone(table: Table) -> PkocPhone:
     fault = _text(table, "fault") if "fault" in table else Fault.NONE.value
-    if fault not in {known.value for known in Fault}:
-        raise ReaderSpecError(f'fault "{safe_text(fault)}" is none of {", ".join(known.value for known in Fault)}')
     try:
         value = int.from_bytes(bytes.fromhex(_text(table, "private_key")), "big")
     except ValueError:
         raise ReaderSpecError('"private_key" is not hexadecimal') from None
-    return PkocPhone.from_private_value(value, Fault(fault))
+    return PkocPhone.from_private_value(value, fault_named(fault, PkocPhone.own_faults))
 
 
 def _text(table: Table, key: str) -> str:

@@ -13,6 +13,8 @@ from readers.atr import contactless_atr
 from readers.errors import ReaderError
 from readers.tlv import build
 from readers.uid import RANDOM_FIRST_BYTE, Uid
+from readers.virtual.faults import Breakable
+from readers.virtual.faults import Fault as Fault
 
 DIRECTORY = b"2PAY.SYS.DDF01"
 VISA = bytes.fromhex("A0000000031010")
@@ -29,7 +31,6 @@ OWNER_WANTED = bytes.fromhex("6986")
 INSTRUCTION_NOT_SUPPORTED = bytes.fromhex("6D00")
 MORE_TO_COME = bytes.fromhex("61FF")
 INS_SELECT, INS_OPTIONS, INS_RECORD, INS_PAY, INS_GET_RESPONSE = 0xA4, 0xA8, 0xB2, 0xAE, 0xC0
-SLOW_SECONDS = 3.0
 
 
 class Profile(Enum):
@@ -41,24 +42,24 @@ class Profile(Enum):
     WALLET = "wallet"  # a phone: as VISA, random UID, the owner verified on the device
 
 
-class Fault(Enum):
-    """What can be wrong with the card, or merely unusual."""
-
-    NONE = "none"
-    NO_DIRECTORY = "no_directory"
-    REFUSES_OPTIONS = "refuses_options"
-    LOCKED = "locked"
-    NO_NUMBER = "no_number"
-    MISSING_RECORD = "missing_record"
-    BROKEN_OFF = "broken_off"
-    DROPPED = "dropped"
-    RANDOM_LENGTHS = "random_lengths"
-    ENDLESS_61XX = "endless_61xx"
-    SLOW = "slow"
-
-
-class EmvCard:
+class EmvCard(Breakable):
     """One payment application behind its directory."""
+
+    own_faults = frozenset(
+        (
+            Fault.NONE,
+            Fault.NO_DIRECTORY,
+            Fault.REFUSES_OPTIONS,
+            Fault.LOCKED,
+            Fault.NO_NUMBER,
+            Fault.MISSING_RECORD,
+            Fault.BROKEN_OFF,
+            Fault.DROPPED,
+            Fault.RANDOM_LENGTHS,
+            Fault.ENDLESS_61XX,
+            Fault.SLOW,
+        )
+    )
 
     def __init__(
         self,
@@ -71,17 +72,16 @@ class EmvCard:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`number` in digits; `account_reference` as in 9F24, empty for none; `uid` None for a random one."""
+        super().__init__(fault, sleep)
         self._number = number
         self._profile = profile
         self._reference = account_reference.encode("ascii")
         self._sequence = sequence
         self._fixed_uid = None if profile is Profile.WALLET else uid
         self._uid = self._fixed_uid or _random_uid()
-        self._sleep = sleep
         self._selected = False
         self._transactions = 0
         self._records: dict[tuple[int, int], bytes] = {}
-        self.fault = fault
         self.asked_to_pay = False
 
     @property
@@ -116,8 +116,7 @@ class EmvCard:
 
     def exchange(self, raw: bytes) -> bytes:
         """One APDU to the card; nothing at all where the fault takes it away."""
-        if self.fault is Fault.SLOW:
-            self._sleep(SLOW_SECONDS)
+        self._think()
         try:
             command = Command.parse(raw)
         except ReaderError:

@@ -64,7 +64,8 @@ class Activation:
         self._card = card
         self._ats = ats
         self._waiting_times = waiting_times
-        self._levels = selection_levels(card.uid)
+        uid = card.uid
+        self._levels = selection_levels(uid) if uid is not None else ()
         self._level = 0
         self._chunk = 0
         self._number = 1
@@ -75,7 +76,7 @@ class Activation:
 
     def sense(self) -> bytes | None:
         """SENS_RES: the UID's size in bits 7 and 8 of the first byte. An activated card does not hear the request."""
-        if self._chunk:
+        if self._chunk or not self._levels:
             return None
         self._level = 0
         return bytes((0x04 | (len(self._levels) - 1) << 6, 0x00))

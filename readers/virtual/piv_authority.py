@@ -20,7 +20,7 @@ CardPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 class PivAuthority:
-    """A root with a new P-256 key, or an authority below `parent`."""
+    """A root, or an authority below `parent`; with a new P-256 key unless one is given."""
 
     def __init__(
         self,
@@ -29,8 +29,9 @@ class PivAuthority:
         path_length: int | None = None,
         not_before: datetime = FROM,
         not_after: datetime = UNTIL,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
         self._parent = parent
         builder = (

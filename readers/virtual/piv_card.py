@@ -7,7 +7,6 @@ import gzip
 import secrets
 import time
 from collections.abc import Callable
-from enum import Enum
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +19,8 @@ from readers.atr import contactless_atr
 from readers.errors import ReaderError
 from readers.tlv import build, find, parse
 from readers.uid import Uid
+from readers.virtual.faults import Breakable
+from readers.virtual.faults import Fault as Fault
 
 AID = bytes.fromhex("A000000308000010000100")
 PIX, AUTHORITY = AID[5:], AID[:5]
@@ -43,27 +44,26 @@ CARD_AUTHENTICATION_KEY = 0x9E
 SHORT = 256
 RSA_BYTES = 256
 DIGESTS = {20: hashes.SHA1(), 32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}  # noqa: S303  # as asked
-SLOW_SECONDS = 3.0
 
 CardPrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-class Fault(Enum):
-    """What can be wrong with the card, or merely unusual."""
-
-    NONE = "none"
-    WRONG_KEY = "wrong_key"
-    STALE_NONCE = "stale_nonce"
-    COMPRESSED = "compressed"
-    NO_CERTIFICATE = "no_certificate"
-    DROPPED = "dropped"
-    RANDOM_LENGTHS = "random_lengths"
-    ENDLESS_61XX = "endless_61xx"
-    SLOW = "slow"
-
-
-class PivCard:
+class PivCard(Breakable):
     """The PIV application on a card with a fixed UID. Answers longer than asked for are continued by GET RESPONSE."""
+
+    own_faults = frozenset(
+        (
+            Fault.NONE,
+            Fault.WRONG_KEY,
+            Fault.STALE_NONCE,
+            Fault.COMPRESSED,
+            Fault.NO_CERTIFICATE,
+            Fault.DROPPED,
+            Fault.RANDOM_LENGTHS,
+            Fault.ENDLESS_61XX,
+            Fault.SLOW,
+        )
+    )
 
     def __init__(
         self,
@@ -74,15 +74,14 @@ class PivCard:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`sleep` is how the slow card thinks, for `SLOW_SECONDS` an APDU."""
+        super().__init__(fault, sleep)
         self._key = key
         self._certificate = certificate
         self._uid = uid
-        self._sleep = sleep
         self._selected = False
         self._chained = b""
         self._rest = b""
         self._last_challenge = b""
-        self.fault = fault
 
     @property
     def uid(self) -> Uid:
@@ -110,8 +109,7 @@ class PivCard:
 
     def exchange(self, raw: bytes) -> bytes:
         """One APDU to the card; nothing at all where the fault takes it away."""
-        if self.fault is Fault.SLOW:
-            self._sleep(SLOW_SECONDS)
+        self._think()
         try:
             command = Command.parse(raw)
         except ReaderError:

@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable
-from enum import Enum
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,6 +13,9 @@ from readers.apdu import Command
 from readers.atr import contactless_atr
 from readers.errors import ReaderError
 from readers.uid import RANDOM_FIRST_BYTE, Uid
+from readers.virtual.faults import SLOW_SECONDS as SLOW_SECONDS
+from readers.virtual.faults import Breakable
+from readers.virtual.faults import Fault as Fault
 
 SELECT = bytes.fromhex("00A4040008A00000089800000100")
 SELECTED = bytes.fromhex("5C0201009000")
@@ -28,25 +30,24 @@ MORE_TO_COME = bytes.fromhex("61FF")
 GET_RESPONSE_INS = 0xC0
 NONCE_SIZE = 16
 READER_SIZE = 32
-SLOW_SECONDS = 3.0
 
 
-class Fault(Enum):
-    """What can be wrong with the phone, or merely unusual."""
-
-    NONE = "none"
-    WRONG_KEY = "wrong_key"
-    STALE_NONCE = "stale_nonce"
-    SWAPPED_ORDER = "swapped_order"
-    REFUSES_LE = "refuses_le"
-    DROPPED = "dropped"
-    RANDOM_LENGTHS = "random_lengths"
-    ENDLESS_61XX = "endless_61xx"
-    SLOW = "slow"
-
-
-class PkocPhone:
+class PkocPhone(Breakable):
     """The PKOC NFC SE V1 applet behind host card emulation. SELECT is compared byte for byte, Le included."""
+
+    own_faults = frozenset(
+        (
+            Fault.NONE,
+            Fault.WRONG_KEY,
+            Fault.STALE_NONCE,
+            Fault.SWAPPED_ORDER,
+            Fault.REFUSES_LE,
+            Fault.DROPPED,
+            Fault.RANDOM_LENGTHS,
+            Fault.ENDLESS_61XX,
+            Fault.SLOW,
+        )
+    )
 
     def __init__(
         self,
@@ -55,12 +56,11 @@ class PkocPhone:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`sleep` is how the slow phone thinks, for `SLOW_SECONDS` an APDU."""
+        super().__init__(fault, sleep)
         self._key = key
-        self._sleep = sleep
         self._uid = _random_uid()
         self._selected = False
         self._last_nonce = bytes(NONCE_SIZE)
-        self.fault = fault
 
     @classmethod
     def generate(cls, fault: Fault = Fault.NONE) -> "PkocPhone":
@@ -107,8 +107,7 @@ class PkocPhone:
 
     def exchange(self, raw: bytes) -> bytes:
         """One APDU to the applet; nothing at all where the fault takes the phone away."""
-        if self.fault is Fault.SLOW:
-            self._sleep(SLOW_SECONDS)
+        self._think()
         if raw == SELECT:
             self._selected = True
             return SELECTED

@@ -86,6 +86,68 @@ def test_the_kernels_own_driver_is_found(tmp_path: Path) -> None:
     assert "modprobe -r pn533_usb" in finding.fix
 
 
+PLIST = """<plist><dict><key>ifdVersionNumber</key><string>0x00010005</string>
+<key>ifdDriverOptions</key>
+<string>{}</string></dict></plist>"""
+ACR1252 = "ACS ACR1252 1S CL Reader [ACR1252 Dual Reader PICC] 00 00"
+
+
+def ccid_options(root: Path, value: str) -> None:
+    (root / "etc").mkdir(exist_ok=True)
+    (root / "etc/libccid_Info.plist").write_text(PLIST.format(value))
+
+
+@pytest.mark.parametrize(("value", "state"), [("0x0000", State.ADVICE), ("0x0004", State.ADVICE), ("0x0005", State.OK)])
+def test_a_driver_that_blocks_escape_commands_is_named_where_it_keeps_a_reader_dark(
+    tmp_path: Path, value: str, state: State
+) -> None:
+    assert doctor.escape_commands([ACR1252], tmp_path) == [], "another driver than libccid, or none"
+    ccid_options(tmp_path, value)
+    (finding,) = doctor.escape_commands([ACR1252, "Wall reader"], tmp_path)
+    assert (finding.state, ACR1252 in finding.sentence) == (state, True)
+    assert bool(finding.fix) is (state is State.ADVICE)
+    if finding.fix:
+        assert value in finding.sentence
+        assert "set ifdDriverOptions to 0x0001 in /etc/libccid_Info.plist" in finding.fix
+    for name in ("ACS ACR122U PICC Interface 00 00", "HID Global OMNIKEY 5022 00 00"):
+        assert doctor.escape_commands([name], tmp_path) == []
+
+
+def test_a_broken_driver_configuration_says_nothing(tmp_path: Path) -> None:
+    ccid_options(tmp_path, "many")
+    assert doctor.escape_commands([ACR1252], tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "state", "words"),
+    [
+        ("pcsc:ACR1252*", State.OK, "pcsc:ACR1252* is understood."),
+        ("nfcpy:usb:04cc:2533", State.OK, "is the first NXP PN533, driven by nfcpy."),
+        ("nfcpy:usb:076b:5022", State.WRONG, "Let pcscd drive it"),
+        ("osdp:/dev/ttyUSB0", State.WRONG, "cannot be used yet"),
+        ("pscs", State.WRONG, "did you mean"),
+    ],
+)
+def test_a_specification_is_explained(spec: str, state: State, words: str) -> None:
+    finding = doctor.specification(spec)
+    assert finding.state is state
+    assert words in finding.sentence
+    assert bool(finding.fix) is (state is State.WRONG)
+
+
+def test_what_is_checked_follows_from_the_specifications(tmp_path: Path) -> None:
+    plugged(tmp_path, "04cc", "2533")
+    silent = raising(PcscUnavailable(NO_SERVICE))
+    with_nfcpy = doctor.findings(silent, tmp_path, ["nfcpy:usb:04cc:2533", "nfcpy:tty:/dev/none:pn532"])
+    assert not any("pcscd" in finding.sentence for finding in with_nfcpy)
+    assert [finding.sentence for finding in with_nfcpy][-1] == "There is no serial port /dev/none."
+    with_pcsc = doctor.findings(silent, tmp_path)
+    assert "not installed" in with_pcsc[0].sentence
+    ccid_options(tmp_path, "0x0000")
+    driven = doctor.findings(lambda: [ACR1252], tmp_path, ["pcsc"])
+    assert State.ADVICE in {finding.state for finding in driven}
+
+
 @pytest.mark.parametrize(
     ("driven", "state", "words"),
     [
@@ -169,7 +231,7 @@ def test_a_socket_of_this_machine_is_seen_while_it_listens() -> None:
 
 
 def test_fixes_are_printed_below_their_sentences() -> None:
-    printed = lines([Finding(State.OK, "Fine."), Finding(State.WRONG, "Broken.", "mend it")])
+    printed = list(lines([Finding(State.OK, "Fine."), Finding(State.WRONG, "Broken.", "mend it")]))
     assert printed == ["ok      Fine.", "wrong   Broken.", "        fix: mend it"]
 
 
@@ -178,6 +240,7 @@ def test_the_doctor_sees_the_readers_of_a_running_daemon(pcsc_with_vpcd: PcscWit
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert f"pcscd drives: {', '.join(READERS)}." in done.stdout
     assert done.stderr == ""
+    assert "No card lies on a reader." in done.stdout
     pcsc_with_vpcd.kill_daemon()
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1

@@ -222,6 +222,24 @@ def test_cancel_ends_a_wait(reader: nfcpy.NfcpyReader) -> None:
     assert not waiter.is_alive()
 
 
+def test_cancel_cuts_a_look_short_that_would_take_a_second(reader: nfcpy.NfcpyReader, device: IsoDepDevice) -> None:
+    reader.wait(0.0)
+    took = []
+    for _ in range(4):
+        heard = len(device.trace)
+        waiter = threading.Thread(target=reader.wait, args=(60.0,), daemon=True)
+        waiter.start()
+        while len(device.trace) == heard:
+            time.sleep(0.005)
+        started = time.monotonic()
+        reader.cancel()
+        waiter.join(20.0)
+        took.append(time.monotonic() - started)
+    assert min(took) < 0.3
+    device.insert(UidCard(Uid.from_hex("04A1B2C3")))
+    until(reader, CardPresented)
+
+
 def test_a_lost_device_is_reported_and_can_be_opened_again(
     reader: nfcpy.NfcpyReader, device: IsoDepDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from readers.apdu import Command, Response
 from readers.errors import CardGone, ReaderUnavailable, TransmitFailed
 from readers.pcsc import Pyscard, open_spec
-from readers.pcsc_card import held
+from readers.pcsc_hold import held
 from readers.pcsc_reader import PcscReader
 from readers.reader import CardPresented, CardRemoved, ReaderAttached, ReaderEvent
 from readers.uid import Uid
@@ -254,7 +254,7 @@ def test_a_card_shared_with_another_program_is_read_within_a_transaction(pcsc_wi
 def test_a_transaction_that_nobody_ends_is_not_waited_for(
     pcsc_with_vpcd: PcscWithVpcd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readers.pcsc_card.TRANSACTION_SECONDS", 0.2)
+    monkeypatch.setattr("readers.pcsc_hold.TRANSACTION_SECONDS", 0.2)
     calls = Pyscard()
     pcsc_with_vpcd.insert(BADGE)
     with opened(pcsc_with_vpcd.spec) as reader:
@@ -268,11 +268,56 @@ def test_a_transaction_that_nobody_ends_is_not_waited_for(
         calls.disconnect(sharing.handle)
         calls.release_context(context)
         end = time.monotonic() + SEEN_WITHIN
-        while any(thread.name == "pcsc connect" for thread in threading.enumerate()):
+        while any(thread.name == "pcsc card" for thread in threading.enumerate()):
             assert time.monotonic() < end
             time.sleep(0.01)
         with reader.connect(presented) as card:
             assert card.uid == BADGE.uid
+
+
+class Brooding:
+    """A badge that does not answer one command until it is told to."""
+
+    uid = BADGE.uid
+    atr = BADGE.atr
+    ats_historical = BADGE.ats_historical
+    takes_apdus = True
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def power_on(self) -> None:
+        pass
+
+    def exchange(self, raw: bytes) -> bytes:
+        assert self.go_on.wait(60)
+        return bytes.fromhex("9000")
+
+
+def test_a_card_that_never_answers_is_given_up_and_the_reader_serves_the_next(
+    pcsc_with_vpcd: PcscWithVpcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Brooding()
+    pcsc_with_vpcd.insert(card)
+    with opened(pcsc_with_vpcd.spec) as reader:
+        presented = presented_to(reader)
+        with reader.connect(presented) as connected:
+            monkeypatch.setattr("readers.pcsc_hold.EXCHANGE_SECONDS", 0.3)
+            for _ in range(2):
+                with pytest.raises(TransmitFailed, match="does not answer"):
+                    connected.transmit(Command(0x00, 0xA4, 0x04, 0x00, b"\xf0" * 6))
+        monkeypatch.undo()
+        card.go_on.set()
+        end = time.monotonic() + SEEN_WITHIN
+        while any(thread.name == "pcsc card" for thread in threading.enumerate()):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        pcsc_with_vpcd.remove()
+        while not any(isinstance(event, CardRemoved) for event in reader.wait(1)):
+            assert time.monotonic() < end
+        pcsc_with_vpcd.insert(BADGE)
+        with reader.connect(presented_to(reader)) as connected:
+            assert connected.uid == BADGE.uid
 
 
 def test_a_card_stays_powered_between_two_connections(pcsc_with_vpcd: PcscWithVpcd) -> None:

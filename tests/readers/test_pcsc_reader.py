@@ -142,6 +142,31 @@ def test_unplugging_is_an_event_and_no_outage() -> None:
     assert isinstance(reader.wait(0)[0], ReaderAttached)
 
 
+def test_a_reader_plugged_in_during_a_wait_is_told_at_once_by_the_notification() -> None:
+    class PluggedLater(ScriptedCalls):
+        """Nothing is there until the second wait, which the notification ends."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.names, self.code["list"] = (), NO_READERS
+            self.waits: list[tuple[int, list[str]]] = []
+
+        def get_status_change(
+            self, context: int, milliseconds: int, states: Sequence[SlotState]
+        ) -> tuple[int, tuple[SlotState, ...]]:
+            self.waits.append((milliseconds, [state.name for state in states]))
+            if len(self.waits) == 2:
+                self.names, self.code["list"] = (NAME,), SUCCESS
+            return super().get_status_change(context, milliseconds, states)
+
+    calls = PluggedLater()
+    reader = opened(calls)
+    assert [type(event) for event in reader.wait(0)] == []
+    assert [type(event) for event in reader.wait(60)] == [ReaderAttached, CardPresented]
+    assert calls.waits[1] == (1000, [PLUG_AND_PLAY]), "it waits for the notification, not for the clock"
+    assert calls.waits[2] == (0, [NAME, PLUG_AND_PLAY])
+
+
 def test_a_reader_unplugged_within_the_wait_is_told_by_the_next_list() -> None:
     calls = ScriptedCalls()
     reader = opened(calls)

@@ -39,6 +39,15 @@ def test_a_misspelt_backend_is_answered_with_the_nearest() -> None:
         open_reader("pcs:ACR*")
 
 
+@pytest.mark.parametrize("spec", ["osdp", "osdp:/dev/ttyUSB0:0", "wiegand:gpio"])
+def test_a_wall_reader_on_a_line_is_said_not_to_be_there_yet(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ReaderSpecError, match=r"cannot be used yet.*readers/wall_reader\.py"):
+        open_reader(spec)
+    declare(monkeypatch, osdp="readers.simulated:open_spec", wiegand="readers.simulated:open_spec")
+    monkeypatch.setattr("readers.simulated.open_spec", lambda _: SimulatedReader())
+    assert isinstance(open_reader(spec), SimulatedReader), "another distribution may bring it"
+
+
 def test_an_empty_or_hostile_name_is_answered_in_plain_text() -> None:
     with pytest.raises(ReaderSpecError, match="did you mean"):
         open_reader("")

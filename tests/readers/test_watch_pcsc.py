@@ -5,16 +5,22 @@ from collections.abc import Iterator
 from queue import Queue
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from readers.credentials.claim import Claim, Refusal, RefusalReason
+from readers.credentials.standard import standard_ladder
 from readers.pcsc import open_spec
 from readers.reader import Card, CardPresented, CardRemoved, ReaderAttached, ReaderDetached, ReaderEvent
 from readers.uid import Uid
+from readers.virtual.pkoc_phone import PkocPhone
 from readers.virtual.uid_card import UidCard
 from readers.watch import ReaderWatch, Reading
 from tests.pcscd import READERS, PcscWithVpcd
+from tests.readers.cards import ManualClock
 
 LOST_WITHIN = 2.0
 BACK_WITHIN = 5.0
+PATIENCE = 30.0
 BADGE = UidCard(Uid.from_hex("04A1B2C3D4E580"))
 
 
@@ -89,6 +95,95 @@ def test_a_badge_that_rests_while_the_daemon_restarts_is_tapped_once(pcsc_with_v
     time.sleep(1.5)
     assert wall.events.empty()
     assert wall.taps.empty()
+
+
+def test_a_daemon_that_dies_within_a_tap_refuses_it_and_is_recovered_from(pcsc_with_vpcd: PcscWithVpcd) -> None:
+    class Fatal(PkocPhone):
+        """Its first answer never reaches the reader: the daemon dies while it thinks."""
+
+        kills = 1
+
+        def exchange(self, raw: bytes) -> bytes:
+            if self.kills:
+                self.kills -= 1
+                pcsc_with_vpcd.kill_daemon()
+            return super().exchange(raw)
+
+    answers: Queue[Claim | Refusal] = Queue()
+    events: Queue[ReaderEvent] = Queue()
+    crashes: list[Exception] = []
+    ladder = standard_ladder()
+
+    def on_card(_presented: CardPresented, card: Card) -> Reading:
+        answer = ladder.identify(card)
+        return Reading(None, lambda: answers.put(answer))
+
+    watch = ReaderWatch(open_spec(READERS[0]), events.put, on_card, on_crash=crashes.append)
+    watch.start()
+    try:
+        pcsc_with_vpcd.insert(Fatal(ec.generate_private_key(ec.SECP256R1())))
+        refused = answers.get(timeout=PATIENCE)
+        assert isinstance(refused, Refusal)
+        assert refused.reason is RefusalReason.CARD_GONE
+        while not isinstance(events.get(timeout=PATIENCE), ReaderDetached):
+            pass
+        pcsc_with_vpcd.start_daemon()
+        assert isinstance(answers.get(timeout=PATIENCE), Claim)
+    finally:
+        watch.stop()
+    assert crashes == []
+
+
+def test_a_phone_that_bounces_under_another_uid_is_one_tap_and_a_second_later_another(
+    pcsc_with_vpcd: PcscWithVpcd,
+) -> None:
+    taps: Queue[Claim] = Queue()
+    events: Queue[ReaderEvent] = Queue()
+    crashes: list[Exception] = []
+    clock = ManualClock()
+    ladder = standard_ladder()
+    read: list[Uid | None] = []
+
+    def on_card(_presented: CardPresented, card: Card) -> Reading:
+        claim = ladder.identify(card)
+        assert isinstance(claim, Claim)
+        read.append(claim.uid)
+        return Reading((claim.kind, claim.subject), lambda: taps.put(claim))
+
+    def presented(times: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while len(read) < times:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    phone = PkocPhone.generate()
+    watch = ReaderWatch(
+        open_spec(READERS[0]), events.put, on_card, on_crash=crashes.append, settle=1.0, monotonic=clock
+    )
+    watch.start()
+    try:
+        pcsc_with_vpcd.insert(phone)
+        taps.get(timeout=PATIENCE)
+        pcsc_with_vpcd.remove()
+        while not isinstance(events.get(timeout=PATIENCE), CardRemoved):
+            pass
+        clock.advance(0.9)
+        pcsc_with_vpcd.insert(phone)
+        presented(2)
+        assert len(set(read)) == 2, "it had another number the second time"
+        pcsc_with_vpcd.clear()
+        end = time.monotonic() + PATIENCE
+        while watch._present:  # its removal is not told, for it was not told that it came
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        clock.advance(1.1)
+        pcsc_with_vpcd.insert(phone)
+        taps.get(timeout=PATIENCE)
+        assert taps.empty()
+        assert len(read) == 3
+    finally:
+        watch.stop()
+    assert crashes == []
 
 
 def test_stop_ends_the_thread_and_lets_the_context_go(pcsc_with_vpcd: PcscWithVpcd, wall: Wall) -> None:

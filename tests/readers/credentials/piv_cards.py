@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from readers.credentials.certificates import SiteAuthority
+from readers.credentials.claim import NonceSource
 from readers.credentials.piv import PivScheme
 from readers.virtual.piv_authority import PivAuthority
 from readers.virtual.piv_card import CardPrivateKey, Fault, PivCard
@@ -39,7 +40,7 @@ class PivSite:
     def revoke(self, *certificates: x509.Certificate) -> None:
         self.revoked.write_bytes(self.authority.revocation_list(certificates))
 
-    def scheme(self, nonces: RecordedNonces | None = None, monotonic: Callable[[], float] | None = None) -> PivScheme:
+    def scheme(self, nonces: NonceSource | None = None, monotonic: Callable[[], float] | None = None) -> PivScheme:
         return PivScheme(self.site, nonces or RecordedNonces(), monotonic or ManualClock())
 
     def card(

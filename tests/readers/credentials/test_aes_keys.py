@@ -60,8 +60,28 @@ def test_a_changed_key_counts_at_the_next_use(tmp_path: Path) -> None:
     keys = KeyFiles(tmp_path)
     put(tmp_path, KEY.hex())
     before = keys.shared("desfire-read")
-    put(tmp_path, bytes(16).hex())
-    assert (before, keys.shared("desfire-read")) == (KEY, bytes(16))
+    put(tmp_path, KEY[::-1].hex())
+    assert (before, keys.shared("desfire-read")) == (KEY, KEY[::-1])
+
+
+@pytest.mark.parametrize("byte", [0x00, 0xFF, 0x11])
+def test_a_key_that_cards_leave_the_factory_with_is_refused(tmp_path: Path, byte: int) -> None:
+    put(tmp_path, bytes((byte,)).hex() * 16)
+    with pytest.raises(KeyUnavailable, match="factory"):
+        KeyFiles(tmp_path).shared("desfire-read")
+    with pytest.raises(KeyUnavailable, match="factory"):
+        KeyFiles(tmp_path).diversified("desfire-read", AN10922_INPUT)
+
+
+@pytest.mark.parametrize("text", ["\ufeff" + KEY.hex(), KEY.hex() + "g"])
+def test_no_error_carries_what_was_in_the_file(tmp_path: Path, text: str) -> None:
+    put(tmp_path, text)
+    with pytest.raises(KeyUnavailable) as raised:
+        KeyFiles(tmp_path).shared("desfire-read")
+    error: BaseException | None = raised.value
+    while error is not None:
+        assert KEY.hex() not in repr(vars(error)) + repr(error.args) + repr(getattr(error, "object", b""))
+        error = error.__context__
 
 
 def test_credentials_of_the_service_manager_may_carry_an_access_list(tmp_path: Path) -> None:

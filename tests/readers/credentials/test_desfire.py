@@ -154,7 +154,7 @@ def test_lengths_that_lie_never_make_a_claim(taps: int, random_uid: bool) -> Non
 
 def test_one_card_s_key_opens_no_other() -> None:
     opened = card()
-    copy = DesfireCard(OTHER_UID, opened._applications)
+    copy = DesfireCard(OTHER_UID, opened.memory.applications)
     assert reason(tap(copy)) is RefusalReason.PROOF_FAILED
 
 
@@ -194,8 +194,7 @@ def test_a_long_file_comes_in_several_frames(knows_ev2: bool) -> None:
 def test_the_key_that_reads_the_uid_reads_nothing_else() -> None:
     scheme = desfire_scheme(replace(APPLICATION, read_key_number=3))
     desfire = card()
-    application = desfire._applications[APPLICATION.identifier]
-    assert isinstance(application.keys, dict)
+    application = desfire.memory.applications[APPLICATION.identifier]
     application.keys[3] = application.keys[2]
     assert reason(tap(desfire, scheme)) is RefusalReason.PROOF_FAILED
 

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+import time
 import traceback
 from pathlib import Path
 
@@ -123,6 +124,13 @@ def test_a_locator_that_points_nowhere_is_refused(locator: str) -> None:
 def test_a_list_of_options_that_breaks_off_or_overflows_is_refused(options: str) -> None:
     with pytest.raises(TlvError):
         processing_options(ok(build(0x6F, build(0xA5, build(0x9F38, bytes.fromhex(options))))))
+
+
+def test_the_longest_list_of_options_that_a_card_can_send_is_refused_at_once() -> None:
+    started = time.monotonic()
+    with pytest.raises(TlvError):
+        processing_options(ok(build(0x6F, build(0xA5, build(0x9F38, b"\x01\xff" * 16_000)))))
+    assert time.monotonic() - started < 5.0
 
 
 @pytest.mark.parametrize("profile", Profile)

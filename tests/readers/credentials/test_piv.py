@@ -125,6 +125,14 @@ def test_a_card_with_a_fault_never_falls_back_to_its_uid(
         assert reason(outcome) in expected
 
 
+def test_an_rsa_key_with_a_small_exponent_is_unfit_whoever_certified_it(site: PivSite) -> None:
+    key = rsa.generate_private_key(3, 2048)
+    assert reason(identify(site.scheme(), site.card(key))) is RefusalReason.UNFIT_CERTIFICATE
+    public_key = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signature = key.sign(bytes(16), padding.PKCS1v15(), hashes.SHA256())
+    assert not is_signed("rsa2048-pkcs1v15-sha256", bytes(16), public_key, signature)
+
+
 @pytest.mark.parametrize("case", ["expired", "not_yet_valid", "unknown_issuer", "unfit_certificate", "revoked"])
 def test_every_fault_of_a_certificate_has_its_own_reason_and_sentence(tmp_path: Path, case: str) -> None:
     site = PivSite(tmp_path, lists=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readers.apdu import Response
-from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
+from readers.credentials.claim import Assurance, Claim, Nonce, Refusal, RefusalReason
 from readers.credentials.limits import TimeSpent
 from readers.credentials.pkoc import PkocScheme, authenticate, credential, derived_identifier, fingerprint, is_signed
 from readers.errors import ReaderError
@@ -21,6 +21,16 @@ EXAMPLE_KEY = bytes.fromhex(
     "04BEA02AA1320054CFF1DFD2F88FA583B5B059833BA87CEC415ABDAE0791F0EC66"
     "A913C7104A725F6497B8C08FF91217B106FEF7B51ACD4ADF6645E765E4E88D84"
 )
+# A transaction of a PKOC reader that is in the tests of PKOC.Net: key, signature, and the 16 bytes that were signed.
+PUBLIC_KEY = bytes.fromhex(
+    "040EC5D87DC39D14A2C5480686DA860C82B16BE0B6903B525F84848B79FD463E32"
+    "BBDA1F0252C33503C5287035E6EAC55D138D0650DCFB5281D59A9CF4124D2831"
+)
+PUBLIC_SIGNATURE = bytes.fromhex(
+    "B98613070C78010B04ED306D143F94EE6DC4ECA2585B621405731FB3A53CD877"
+    "A21685DE18435DA7CBCC38F1D926300A454EFEE3594CEC5EFFE28C7FEAC03D7D"
+)
+PUBLIC_NONCE = bytes.fromhex("6FCF5012B224043B09350A4FC5E56A8F")
 SELECTED = Response(bytes.fromhex("5C020100"), 0x9000)
 PHONE = PkocPhone.generate()
 
@@ -33,6 +43,19 @@ def test_the_credential_and_the_identifier_are_those_of_the_specification() -> N
     assert credential(EXAMPLE_KEY).hex().upper() == "BEA02AA1320054CFF1DFD2F88FA583B5B059833BA87CEC415ABDAE0791F0EC66"
     assert derived_identifier(EXAMPLE_KEY, 8).hex().upper() == "5ABDAE0791F0EC66"
     assert derived_identifier(EXAMPLE_KEY, 32) == credential(EXAMPLE_KEY)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_public_transaction_makes_the_claim_in_either_order(swapped: bool) -> None:
+    class Public:
+        def fresh(self) -> Nonce:
+            return Nonce(PUBLIC_NONCE)
+
+    objects = [b"\x5a\x41" + PUBLIC_KEY, b"\x9e\x40" + PUBLIC_SIGNATURE]
+    answer = Response(b"".join(reversed(objects) if swapped else objects), 0x9000)
+    claim = PkocScheme(Public(), ManualClock()).identify(ScriptedCard([SELECTED, answer]))
+    assert isinstance(claim, Claim)
+    assert claim.subject == PUBLIC_KEY
 
 
 @pytest.mark.parametrize("size", [0, 7, 33])
@@ -148,6 +171,12 @@ def test_a_card_without_the_applet_is_left_to_other_schemes() -> None:
 def test_a_card_that_says_yes_to_everything_is_left_to_other_schemes() -> None:
     assert scheme().identify(ScriptedCard([Response(b"", 0x9000)])) is None
     assert scheme().identify(ScriptedCard([Response(bytes.fromhex("8401AA"), 0x9000)])) is None
+
+
+def test_without_issuers_nothing_but_the_profile_s_own_commands_is_sent() -> None:
+    card = ScriptedCard([SELECTED, Response(b"", 0x6985)])
+    scheme().identify(card)
+    assert [command.ins for command in card.sent] == [0xA4, 0x80]
 
 
 def test_only_version_1_is_taken() -> None:

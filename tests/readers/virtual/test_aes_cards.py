@@ -7,6 +7,7 @@ from readers.credentials.native import Instruction, ask, native
 from readers.uid import Uid
 from readers.virtual.aes_card import AesCard
 from readers.virtual.desfire_card import CardApplication, DataFile, DesfireCard
+from readers.virtual.desfire_memory import MASTER_CHANGEABLE
 from readers.virtual.ntag424_card import Ntag424Card, Sun
 from tests.readers.cards import presented
 from tests.readers.credentials.aes_cards import LAYOUT, TEMPLATE, UID
@@ -18,7 +19,8 @@ SELECT = "905A000003563412" + "00"
 
 
 def desfire(*, random_uid: bool = False) -> DesfireCard:
-    application = CardApplication({2: KEY, 3: OTHER_KEY}, {1: DataFile(b"abcdef", read_key_number=2)})
+    files = {1: DataFile(b"abcdef", read_key_number=2)}
+    application = CardApplication({2: KEY, 3: OTHER_KEY}, files, settings=MASTER_CHANGEABLE)
     return DesfireCard(UID, {bytes.fromhex("123456"): application}, random_uid=random_uid)
 
 
