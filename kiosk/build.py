@@ -11,12 +11,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.access.counters import SqlCounters
 from kiosk.access.gate import Gate
+from kiosk.access.ladder import site_keys, site_ladder
 from kiosk.access.lockout import Lockouts
 from kiosk.access.people import Directory
 from kiosk.access.pin import Argon2id, HashCost, Pins
 from kiosk.access.session import SessionBook
-from kiosk.audit import AuditSource, Node, Trail
+from kiosk.audit import (
+    AuditSource,
+    FileAnchors,
+    Keeper,
+    KeeperRules,
+    Node,
+    Trail,
+    TrailClient,
+    TrailPort,
+    TrailRules,
+)
 from kiosk.clock import Clock, SystemClock
 from kiosk.config.model import KioskConfig, PeerConfig
 from kiosk.config.secrets import load_or_create_secret
@@ -29,16 +41,19 @@ from kiosk.imaging.spool import Spool
 from kiosk.operations.agent import Agent, Surroundings
 from kiosk.operations.deliver import Deliverer
 from kiosk.operations.door import Door
-from kiosk.operations.facts import AccessDenied, EndReason, OutOfService, ReaderHealth, TapSeen
+from kiosk.operations.facts import AccessDenied, ReaderHealth, TapSeen
 from kiosk.operations.hub import Hub
+from kiosk.operations.in_service import Service
 from kiosk.operations.ledger import TrailLedger, TrailNonces
 from kiosk.operations.operations import DemoCard, Destination, Station
 from kiosk.operations.perform import Desk, finish, perform
 from kiosk.operations.principal import System
-from kiosk.operations.service import NoteReader, ResumeService, StartKiosk, StopKiosk
+from kiosk.operations.service import NoteReader, StartKiosk, StopKiosk
 from kiosk.operations.sessions import SessionHoldings
+from readers.credentials.claim import NonceSource
+from readers.credentials.keys import CounterStore, RandomNonceSource
 from readers.credentials.ladder import Ladder
-from readers.credentials.standard import standard_ladder
+from readers.credentials.standard import LadderSources
 from readers.reader import (
     Card,
     CardPresented,
@@ -81,7 +96,7 @@ class Premises:
     @property
     def trail_path(self) -> Path:
         """The trail's file."""
-        return self.config.kiosk.trail_path
+        return self.config.trail_path
 
     @property
     def directory_path(self) -> Path:
@@ -112,12 +127,38 @@ class Premises:
         finally:
             os.close(handle)
 
-    def trail(self) -> Trail:
-        """The trail, not yet open. The kiosk's identity is a digest of a secret that is made once."""
-        self.prepare()
-        identity = hashlib.sha256(self._secret("identity")).hexdigest()[:16]
-        source = AuditSource(self.config.kiosk.name, self.config.kiosk.site)
-        return Trail(self.trail_path, identity, source, self.clock, reserve_bytes=self.config.limits.disk_reserve_bytes)
+    def trail(self) -> TrailPort:
+        """The trail, not yet open: behind the daemon's socket where the configuration names one."""
+        socket = self.config.audit.socket
+        return self.own_trail() if socket is None else TrailClient(socket)
+
+    def own_trail(self, *, alone: bool = False) -> Trail:
+        """The trail's file, not yet open, for whoever writes it: the daemon, which is `alone`, or without one anybody.
+
+        The kiosk's identity is a digest of a secret that is made once, beside the trail. Raises ConfigError.
+        """
+        folder, audit = self.config.audit_directory, self.config.audit
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be made: {error.strerror}.") from None
+        identity = hashlib.sha256(load_or_create_secret(folder / "keys", "identity")).hexdigest()[:16]
+        return Trail(
+            self.trail_path,
+            identity,
+            AuditSource(self.config.kiosk.name, self.config.kiosk.site),
+            self.clock,
+            reserve_bytes=self.config.limits.disk_reserve_bytes,
+            keys=folder / "audit-keys",
+            anchors=[FileAnchors(audit.anchors)] if audit.anchors else [],
+            rules=TrailRules(audit.clock_seconds, audit.settle_seconds, ballast_bytes=audit.ballast_bytes),
+            alone=alone,
+        )
+
+    @property
+    def keeper_rules(self) -> KeeperRules:
+        """How often checkpoints are signed."""
+        return KeeperRules(self.config.audit.busy_seconds, self.config.audit.heartbeat_seconds)
 
     def directory(self, *, demo: bool = False) -> "People":
         """People, PINs and lockouts. The demo's PINs are known to everybody: there, weak ones pass, cheaply hashed."""
@@ -130,7 +171,14 @@ class Premises:
         directory.verify_key()
         lockouts = Lockouts(engine, self.clock)
         gate = Gate(directory, pins, lockouts, self.clock, self.config.access)
-        return People(directory, gate, engine.dispose)
+        return People(directory, gate, SqlCounters(engine, pepper, self.clock), engine.dispose)
+
+    def ladder(self, counters: CounterStore, nonces: NonceSource | None = None) -> Ladder:
+        """The schemes that [credentials] enables; raises ConfigError where a key or an authority will not do."""
+        nonces = nonces or RandomNonceSource()
+        clock = self.clock
+        sources = LadderSources(nonces, site_keys(self.config), counters, clock.monotonic, clock.now)
+        return site_ladder(self.config, sources)
 
     def _secret(self, name: str) -> bytes:
         return load_or_create_secret(self.state / "keys", name)
@@ -138,10 +186,11 @@ class Premises:
 
 @dataclass(frozen=True)
 class People:
-    """The directory and the gate before it."""
+    """The directory, the gate before it, and the counters of cards that count their taps."""
 
     directory: Directory
     gate: Gate
+    counters: CounterStore
     close: Callable[[], None]
 
 
@@ -178,46 +227,24 @@ def surroundings(config: KioskConfig, demo: DemoParts | None = None) -> Surround
     )
 
 
-class Service:
-    """Keeps the kiosk out of service while the trail cannot be written, and brings it back on record."""
-
-    def __init__(self, premises: Premises, trail: Trail, hub: Hub) -> None:
-        self._premises = premises
-        self._trail = trail
-        self._hub = hub
-        self.shut: Callable[[EndReason], None] = lambda _: None
-        self.desk: Desk | None = None
-
-    def fault(self, sentence: str) -> None:
-        """The first failed append: lock, and say why. The sentence is published before the session is ended."""
-        if not self._hub.out_of_service:
-            log.error("out of service: %s", sentence)
-            self._hub.publish(OutOfService(sentence))
-            self.shut(EndReason.OUT_OF_SERVICE)
-
-    def mend(self) -> None:
-        """Tries whether the trail can be written again; called about once a second while it cannot."""
-        why = self._hub.out_of_service
-        if not why or self.desk is None:
-            return
-        try:
-            self._trail.reopen()
-            resume = ResumeService(
-                self._premises.node, self._trail.path.as_uri(), why, lambda: self._hub.publish(OutOfService(""))
-            )
-            finish(perform(self.desk, System(), resume))
-        except TrailError as error:
-            log.debug("still out of service: %s", error)
-
-
 def build(
-    premises: Premises, trail: Trail, people: People, demo: DemoParts | None = None, *, readers: Sequence[Reader] = ()
+    premises: Premises,
+    trail: TrailPort,
+    people: People,
+    demo: DemoParts | None = None,
+    *,
+    readers: Sequence[Reader] = (),
+    fault: str = "",
 ) -> Agent:
-    """A whole kiosk, started and on record, on an open trail that the caller closes after it. Raises KioskError."""
+    """A whole kiosk, started and on record, on an open trail that the caller closes after it. Raises KioskError.
+
+    With a trail that could not be opened, for the reason that `fault` says, it is locked until the trail can be.
+    """
     config, clock, state = premises.config, premises.clock, premises.state
+    ladder = premises.ladder(people.counters, TrailNonces(trail))
     hub = Hub()
-    service = Service(premises, trail, hub)
-    ledger = TrailLedger(trail, service.fault)
+    service = Service(premises.node, trail, hub)
+    ledger = service.ledger = TrailLedger(trail, service.fault)
     desk = Desk(ledger, lambda session_id: door.is_open(session_id))
     service.desk = desk
     imaging = WorkerImaging(
@@ -250,7 +277,6 @@ def build(
         on_end=on_end,
     )
     service.shut = door.shut
-    ladder = standard_ladder(TrailNonces(trail), premises.clock.monotonic)
     watched = [*readers, *(demo.readers if demo else (open_reader(spec) for spec in config.readers.specs))]
     watches = [_watch(reader, config, ladder, door, hub, desk) for reader in watched]
 
@@ -274,17 +300,28 @@ def build(
         imaging.close()
         outbox.close()
 
+    keeper = Keeper(trail, clock.monotonic, premises.keeper_rules) if isinstance(trail, Trail) else None
+
+    def begin() -> None:
+        finish(perform(desk, System(), StartKiosk(premises.node, ledger, trail.open_intents(), start)))
+        deliverer.start()
+        if keeper is not None:
+            keeper.start()
+
     def on_close() -> None:
         try:
             finish(perform(desk, System(), StopKiosk(premises.node, stop)))
         except TrailError:
             stop()
+        if keeper is not None:
+            keeper.stop()
 
+    service.begin = begin
     agent = Agent(
-        around, desk, hub, door, imaging, holdings, deliverer, service.mend, on_close, demo.tap if demo else None
+        around, desk, hub, door, imaging, holdings, deliverer, service.tend, on_close, demo.tap if demo else None
     )
     try:
-        finish(perform(desk, System(), StartKiosk(premises.node, ledger, trail.open_intents(), start)))
+        service.start(fault)
         agent.start()
     except BaseException:  # nothing may go on running behind a kiosk that did not start
         agent.close()
@@ -321,4 +358,5 @@ def _watch(reader: Reader, config: KioskConfig, ladder: Ladder, door: Door, hub:
     def on_crash(error: Exception) -> None:
         log.error("the watch of %s stumbled: %s", safe_text(reader.spec), type(error).__name__)
 
-    return ReaderWatch(reader, on_event, on_card, on_crash=on_crash, settle=config.readers.settle_seconds)
+    settle = config.readers.settle_seconds
+    return ReaderWatch(reader, on_event, on_card, on_crash=on_crash, settle=settle, shows_working=True)

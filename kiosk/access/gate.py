@@ -66,6 +66,17 @@ class Gate:
                 DenialReason.DIRECTORY_UNAVAILABLE, UNAVAILABLE_SENTENCE, required.person, required.credential
             )
 
+    def standing(self, credential_id: str) -> DenialReason | None:
+        """Why whoever is signed in with that credential may not stay; None while they may. One indexed read.
+
+        A directory that cannot be read lets nobody in, and ends nobody's session: it says nothing about them.
+        """
+        try:
+            found = self._directory.credential(credential_id)
+        except DirectoryUnavailable:
+            return None
+        return DenialReason.UNKNOWN_BADGE if found is None else self._standing(*found)
+
     def _decide(self, claim: Claim, person: Person, credential: Credential) -> Decision:
         if claim.kind != credential.kind or claim.assurance < credential.assurance:
             return Denied(DenialReason.DOWNGRADED, UNUSABLE_SENTENCE, person, credential)

@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from kiosk.access.entered_pin import EnteredPin
 from kiosk.access.grace import GraceTickets
+from kiosk.access.lockout import Lockouts
 from kiosk.access.lookup import LookupKey
 from kiosk.access.person import Credential, Person
 from kiosk.access.pin import Pins
 from kiosk.access.policy import Role
 from kiosk.clock import Clock
 from kiosk.database import schema
-from kiosk.database.transaction import reading, writing
+from kiosk.database.transaction import reading, together, writing
 from kiosk.errors import ConfigError, DirectoryError, NotAllowed
 from readers.credentials.claim import Assurance, Claim
 from readers.text import safe_text
@@ -70,6 +72,13 @@ class Directory:
             if connection.execute(query.limit(1)).first() is not None:
                 raise ConfigError("The lookup key is not the one that the directory's badges were enrolled under.")
 
+    def together(self) -> AbstractContextManager[None]:
+        """What this thread does to the directory in the block is done whole when it ends, and not at all if it raises.
+
+        Other writers wait meanwhile, up to two seconds.
+        """
+        return together(self._engine)
+
     def bootstrap(self, user_id: str, display_name: str) -> Person:
         """Makes the first enrolment officer, once in the life of a directory; raises NotAllowed after that."""
         table = schema.meta
@@ -120,6 +129,21 @@ class Directory:
             )
             connection.execute(schema.grace.delete().where(schema.grace.c.person_id == person_id))
         return self._expect(person_id)
+
+    def enable(self, person_id: str) -> Person:
+        """Takes `disable` back; what was revoked stays revoked. Raises DirectoryError for an unknown person."""
+        table = schema.person
+        with writing(self._engine) as connection:
+            connection.execute(
+                table.update().where(table.c.person_id == person_id).values(active=True, disabled_at=None)
+            )
+        return self._expect(person_id)
+
+    def reset_pin(self, person_id: str, pin: EnteredPin) -> None:
+        """The help desk's act: a new PIN, and every wrong one before it forgotten. Raises as `set_pin`."""
+        with self.together():
+            self.pins.set(person_id, pin)
+            Lockouts(self._engine, self._clock).reset(person_id)
 
     def set_pin(self, person_id: str, pin: str | EnteredPin) -> None:
         """Gives the person a PIN and ends their grace; raises DirectoryError for a weak one, without naming it."""

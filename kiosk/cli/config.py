@@ -4,6 +4,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from kiosk.access.ladder import complaints
+from kiosk.clock import SystemClock
 from kiosk.config.loader import load
 from kiosk.config.refuse import refusals
 
@@ -13,7 +15,7 @@ REFUSED = 1
 def check(options: Namespace) -> int:
     """Prints what is wrong, or that nothing is."""
     config = load(Path(options.config))
-    refused = refusals(config)
+    refused = [*refusals(config), *map(str, complaints(config, SystemClock().now))]
     for sentence in refused:
         print(f"kiosk run would refuse: {sentence}", file=sys.stderr)
     if not refused:

@@ -19,6 +19,7 @@ from kiosk.config.loader import load
 from kiosk.config.model import Kiosk, KioskConfig, Limits, PeerConfig, Readers, SessionRules
 from kiosk.demo.archive import DemoArchive
 from kiosk.demo.check import Cast, MainJob, StepFailed
+from kiosk.demo.site import demo_credentials, prepare
 from kiosk.demo.staff import (
     CARDS,
     DEMO_PIN,
@@ -35,7 +36,9 @@ from kiosk.imaging.peers import Peer
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.operations import Operations
 from kiosk.operations.perform import Desk
-from readers.simulated import SimulatedReader
+from readers.simulated import SimulatedReader, following
+from readers.virtual.deck import Deck
+from readers.virtual.scenario import Scenario
 
 FAILED = 1
 STUDIES = 60
@@ -49,12 +52,14 @@ def run_session(options: Namespace, pacs: DemoArchive, show: Show | None) -> int
     with ExitStack() as stack:
         folder = _folder(options) if options.keep else Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = _config(folder, quick=show is None)
-        _enrol(Premises(config))
+        prepare(config)
+        cards = deck(config)
+        _enrol(Premises(config), cards)
         pacs.wait()
         config = replace(config, archives=(_peer(pacs.archive),), destinations=tuple(map(_peer, pacs.destinations)))
         (folder / "kiosk.toml").write_text(dump(config, folder))
         premises = Premises(config)
-        reader = SimulatedReader(deck())
+        reader = following(Scenario.load(Path(options.scenario), cards)) if options.scenario else SimulatedReader(cards)
         if show is not None:
             stack.enter_context(tappable(reader, options.socket))
         operations = stack.enter_context(demo_terminal(premises, reader))
@@ -71,13 +76,12 @@ def run_session(options: Namespace, pacs: DemoArchive, show: Show | None) -> int
     return 0
 
 
-def _enrol(premises: Premises) -> None:
+def _enrol(premises: Premises, cards: Deck) -> None:
     with premises.running(), premises.trail() as trail:
         people = premises.directory(demo=True)
+        desk = Desk(TrailLedger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
         try:
-            enrol(
-                Desk(TrailLedger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False), people.directory
-            )
+            enrol(desk, people.directory, cards, premises.ladder(people.counters))
         finally:
             people.close()
 
@@ -185,6 +189,7 @@ def _config(folder: Path, *, quick: bool) -> KioskConfig:
         ),
         readers=Readers(("simulated",), settle_seconds=0.3 if quick else 1.0),
         session=SessionRules(accidental_seconds=1.0 if quick else 3.0),
+        credentials=demo_credentials(folder),
         limits=Limits(disk_reserve_bytes=64 * MEBIBYTE),
     )
 

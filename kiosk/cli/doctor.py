@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
-from kiosk.audit import verify
+from kiosk.access.ladder import complaints, ladder_settings
+from kiosk.audit import TrailClient, Verification, verify, verify_stored
 from kiosk.build import Premises, peer
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig, PeerConfig
@@ -44,12 +45,22 @@ def _all(path: Path) -> Iterator[Finding]:
     else:
         yield Finding(State.OK, f"{path} is in order.")
     yield from findings() if _uses_pcscd(config) else (virtual_reader(), *usb())
-    yield from _premises(Premises(config))
+    premises = Premises(config)
+    yield from _credentials(premises)
+    yield from _premises(premises)
     yield from _peers(config)
 
 
 def _uses_pcscd(config: KioskConfig) -> bool:
     return any(spec.strip().lower().startswith("pcsc") for spec in config.readers.specs)
+
+
+def _credentials(premises: Premises) -> Iterator[Finding]:
+    found = complaints(premises.config, premises.clock.now)
+    yield from (Finding(State.WRONG, complaint.sentence, complaint.fix) for complaint in found)
+    if not found:
+        schemes = ladder_settings(premises.config.credentials).schemes
+        yield Finding(State.OK, f"Cards and phones are asked, strongest first: {', '.join(schemes)}.")
 
 
 def _premises(premises: Premises) -> Iterator[Finding]:
@@ -79,15 +90,25 @@ def _room(free: int, reserve: int) -> Finding:
 
 
 def _trail(premises: Premises) -> Finding:
-    if not premises.trail_path.exists():
+    socket = premises.config.audit.socket
+    if socket is None and not premises.trail_path.exists():
         return Finding(State.OK, "There is no audit trail yet; the first start makes it.")
     try:
-        found = verify(premises.trail_path)
+        found = _verified(premises, socket)
     except TrailError as error:
+        if socket is not None:
+            return Finding(State.WRONG, str(error), "See `systemctl status kiosk-auditd`, and who may use its socket.")
         return Finding(State.WRONG, str(error), "Put the trail back from its archive, and report this.")
     if found.whole:
         return Finding(State.OK, found.sentence)
     return Finding(State.WRONG, found.sentence, "Keep the file as it is, and report this.")
+
+
+def _verified(premises: Premises, socket: Path | None) -> Verification:
+    if socket is None:
+        return verify(premises.trail_path)
+    with TrailClient(socket) as trail:
+        return verify_stored(trail)
 
 
 def _people(premises: Premises) -> Finding:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from queue import Empty, Queue
 
 from kiosk.access.session import SessionBook
-from kiosk.audit import Trail
+from kiosk.audit import TrailPort
 from kiosk.build import People, Premises
 from kiosk.cli.reader import opened
 from kiosk.errors import NotAllowed
@@ -18,7 +18,6 @@ from kiosk.operations.hub import Hub
 from kiosk.operations.ledger import TrailLedger, TrailNonces
 from kiosk.operations.perform import Desk
 from kiosk.operations.principal import Session
-from readers.credentials.standard import standard_ladder
 from readers.reader import ReaderDetached, ReaderEvent
 from readers.watch import ReaderWatch
 
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def tapped_session(
-    premises: Premises, trail: Trail, people: People, socket: str | None, say: Callable[[str], None]
+    premises: Premises, trail: TrailPort, people: People, socket: str | None, say: Callable[[str], None]
 ) -> Iterator[tuple[Desk, Session]]:
     """Waits up to a minute for a tap and its PIN; raises NotAllowed. The session ends, on record, with the block.
 
@@ -51,13 +50,13 @@ def tapped_session(
         on_open=lambda *_: None,
         on_end=lambda _: None,
     )
-    ladder = standard_ladder(TrailNonces(trail), premises.clock.monotonic)
+    ladder = premises.ladder(people.counters, TrailNonces(trail))
 
     def on_event(event: ReaderEvent) -> None:
         if isinstance(event, ReaderDetached):
             hub.publish(ReaderHealth(False, event.reader.name, event.reason))
 
-    with opened(premises.config.readers.specs[0], socket) as reader:
+    with opened(premises.config.readers.specs[0], socket, premises.config) as reader:
         watch = ReaderWatch(
             reader,
             on_event,

@@ -32,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
     _read(commands)
     _tap(commands)
     _staff(commands)
+    _credentials(commands)
     _audit(commands)
+    _auditd(commands)
     _health(commands)
     return top
 
@@ -94,6 +96,9 @@ def _demo(commands: Commands) -> None:
         action="store_true",
         help="add studies that try a kiosk: 5,000 instances, hostile text, numbers and positions missing or doubled",
     )
+    demo.add_argument(
+        "--scenario", metavar="FILE", help="let the demo's cards tap by themselves, as the TOML file says when"
+    )
     _socket(demo)
 
 
@@ -125,10 +130,14 @@ def _read(commands: Commands) -> None:
     )
     read.add_argument(
         "--reader",
-        default="pcsc",
         metavar="SPEC",
-        help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb", "simulated:DECK.toml", or "simulated" with the demo\'s '
-        "cards (default: pcsc)",
+        help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb", "simulated:DECK.toml", "simulated:scenario=FILE", or '
+        "\"simulated\" with the demo's cards (default: the configuration's first, without one pcsc)",
+    )
+    read.add_argument(
+        "--config",
+        metavar="FILE",
+        help="ask cards for what that kiosk's [credentials] enables, with its keys (default: PKOC and the UID only)",
     )
     read.add_argument(
         "--json",
@@ -136,6 +145,12 @@ def _read(commands: Commands) -> None:
         help="one JSON object a line: event, reader, uid, random, kind, subject, assurance",
     )
     read.add_argument("--count", type=_positive, metavar="N", help="end after N cards")
+    read.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write what cards are asked and answer to a new file, UIDs included; keys, account data and whatever "
+        "names a person are left out. `--reader simulated:replay=FILE` plays it",
+    )
     _socket(read)
 
 
@@ -148,7 +163,9 @@ def _tap(commands: Commands) -> None:
         "Examples, beside a running `kiosk demo`:\n"
         "  kiosk tap ?                        the cards that there are\n"
         "  kiosk tap radiologist-badge        a tap of half a second\n"
-        "  kiosk tap auditor-badge --seconds 3",
+        "  kiosk tap auditor-badge --seconds 3\n"
+        "A demo has cards of its own site, too:\n"
+        "  radiologist-desfire  radiologist-piv  technologist-ntag424  auditor-wallet",
     )
     tap.add_argument("card", metavar="CARD", help="a card of the deck, such as radiologist-badge; ? lists them")
     tap.add_argument(
@@ -178,6 +195,10 @@ def _staff(commands: Commands) -> None:
         'Example:\n  kiosk staff add a.weber --name "Dr. Anna Weber" --role radiologist --tap',
     )
     listing = _command(actions, "list", "staff:listing", "Lists the people, their roles and how many badges they have.")
+    listing.add_argument(
+        "--credentials", action="store_true", help="a line for each credential, revoked ones too, with its number"
+    )
+    _staff_changes(actions)
     for command in (bootstrap, add):
         command.add_argument("user_id", metavar="USER-ID", help="how the hospital's directory names them")
         command.add_argument("--name", required=True, help="as the screen shows it")
@@ -187,6 +208,94 @@ def _staff(commands: Commands) -> None:
         "--role", required=True, help="radiologist, technologist, referring, service, enrolment_officer or auditor"
     )
     for command in (bootstrap, add, listing):
+        _config(command)
+
+
+def _staff_changes(actions: Commands) -> None:
+    enrol = _command(
+        actions,
+        "enrol",
+        "enrol:run",
+        "Waits for a badge or phone at the kiosk's reader, shows what it can prove and how long that took, and enrols "
+        "its best scheme for that person. Asks first, and has it tapped a second time. Refuses random UIDs without a "
+        "proof and cards that are known already, revoked ones too; says when the card could prove more.",
+        "Examples:\n  kiosk staff enrol a.weber\n  kiosk staff enrol a.weber --reader 'pcsc:ACR1252*' --yes",
+    )
+    _person(enrol)
+    enrol.add_argument("--reader", metavar="SPEC", help="another reader than the configuration's, as for `kiosk read`")
+    enrol.add_argument("--yes", action="store_true", help="one tap, and no question")
+    _socket(enrol)
+    revoke = _command(
+        actions,
+        "revoke",
+        "staff:revoke",
+        "Ends one credential of a person for good: it is never enrolled again. Their open session with it ends within "
+        "seconds.",
+        "Example:\n  kiosk staff revoke a.weber 3f9c2ab1 --reason 'lost on the train'",
+    )
+    _person(revoke)
+    revoke.add_argument(
+        "credential", metavar="CREDENTIAL", help="its number or fingerprint, as `kiosk staff list --credentials` shows"
+    )
+    revoke.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
+    disable = _command(
+        actions,
+        "disable",
+        "staff:disable",
+        "Lets none of a person's credentials in any more. Their open session ends within seconds.",
+    )
+    enable = _command(actions, "enable", "staff:enable", "Takes a disabling back. What was revoked stays revoked.")
+    pin = _command(
+        actions,
+        "pin",
+        "staff:pin",
+        "Gives a person a new PIN and forgets the wrong ones entered before. Asks twice without showing it; without a "
+        "terminal, reads it from standard input.",
+    )
+    for command in (disable, enable, pin):
+        _person(command)
+    for command in (enrol, revoke, disable, enable, pin):
+        _config(command)
+
+
+def _person(command: argparse.ArgumentParser) -> None:
+    command.add_argument("user_id", metavar="PERSON", help="their user ID, as `kiosk staff list` shows it")
+
+
+def _credentials(commands: Commands) -> None:
+    credentials = commands.add_parser(
+        "credentials",
+        help="the site's card keys, and blank cards that become the site's",
+        description="The site's card keys, and blank cards that become the site's. On record under unix:NAME, never "
+        "with a key.",
+    )
+    kinds = credentials.add_subparsers(metavar="KIND", required=True)
+    keys = kinds.add_parser("keys", help="the site's card keys", description="The site's card keys.")
+    make = _command(
+        keys.add_subparsers(metavar="ACTION", required=True),
+        "make",
+        "credentials:make_keys",
+        "Makes the key files that [credentials] names and that are not there, each its owner's alone. Never overwrites "
+        "one: every card issued under it would be lost.",
+    )
+    desfire = kinds.add_parser("desfire", help="MIFARE DESFire cards", description="MIFARE DESFire cards.")
+    personalise = _command(
+        desfire.add_subparsers(metavar="ACTION", required=True),
+        "personalise",
+        "credentials:personalise_desfire",
+        "Waits for a blank DESFire EV1, EV2 or EV3, shows what will be written, asks, and makes it a card of this "
+        "site: application, keys of its own, identity, frozen settings. A card that was taken away in the middle goes "
+        "on where it stopped when the command is run again. Do it where nobody can listen: a blank's keys are known.",
+        "Example:\n  kiosk credentials keys make && kiosk credentials desfire personalise --reader 'pcsc:ACR1252*'",
+    )
+    personalise.add_argument(
+        "--reader", metavar="SPEC", help="another reader than the configuration's, as for `kiosk read`"
+    )
+    personalise.add_argument(
+        "--random-uid", action="store_true", help="the card shows another UID at every tap from then on, for good"
+    )
+    _socket(personalise)
+    for command in (make, personalise):
         _config(command)
 
 
@@ -220,8 +329,24 @@ def _audit(commands: Commands) -> None:
         "verify",
         "verify:check",
         "Checks the whole chain, hash by hash and signature by signature, and changes nothing: a copy on another "
-        "machine verifies like the original. Exit 0 whole, 1 broken.",
-        "Example:\n  kiosk audit verify --db /mnt/stick/trail.db",
+        "machine verifies like the original. It names the first bad record. Exit 0 whole; 1 broken; 3 whole in "
+        "itself but behind or beside what is known elsewhere (--anchors, --public-key, --mac-key); 4 unreadable.",
+        "Example:\n  kiosk audit verify --db /mnt/stick/trail.db --public-key kiosk.pem --anchors anchors.jsonl",
+    )
+    verify.add_argument("--public-key", metavar="FILE", help="what `kiosk audit key` printed")
+    verify.add_argument("--anchors", metavar="FILE", help="checkpoints kept elsewhere, one a line")
+    verify.add_argument("--mac-key", metavar="FILE", help="the first MAC key, from escrow: every MAC is checked too")
+    key = _command(
+        actions,
+        "key",
+        "auditd:key",
+        "Prints the public key of the trail's checkpoints, as OpenSSL reads it. Keep it away from the kiosk.",
+        "Example, once, before the first start:\n  kiosk audit key --escrow /mnt/stick/mac.key >kiosk.pem",
+    )
+    key.add_argument(
+        "--escrow",
+        metavar="FILE",
+        help="first make the trail and put its first MAC key into FILE; once anything is recorded, that key is gone",
     )
     for command in (show, export):
         command.add_argument("--as-auditor", action="store_true", help="no tap; patients are masked")
@@ -229,7 +354,19 @@ def _audit(commands: Commands) -> None:
         _socket(command)
     for command in (show, export, verify):
         command.add_argument("--db", metavar="FILE", help="an offline copy of the trail, instead of this kiosk's")
+    for command in (show, export, verify, key):
         _config(command)
+
+
+def _auditd(commands: Commands) -> None:
+    auditd = _command(
+        commands,
+        "auditd",
+        "auditd:run",
+        "Writes the audit trail for the kiosk, behind the socket that [audit] names, as a user of its own: the kiosk "
+        "then has no way to change what is written. It tells systemd when it is ready. Stop it with SIGTERM.",
+    )
+    _config(auditd)
 
 
 def _health(commands: Commands) -> None:

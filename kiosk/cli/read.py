@@ -4,12 +4,29 @@ import json
 import sys
 import threading
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 from kiosk.cli.reader import opened
+from kiosk.config.loader import load
+from kiosk.config.model import KioskConfig
 from readers.credentials.claim import Claim, Refusal
+from readers.credentials.counters import MemoryCounters
+from readers.credentials.ladder import Ladder
 from readers.credentials.standard import standard_ladder
-from readers.reader import Card, CardPresented, CardRemoved, ReaderAttached, ReaderDetached, ReaderEvent, ReaderFault
+from readers.reader import (
+    Card,
+    CardPresented,
+    CardRemoved,
+    Reader,
+    ReaderAttached,
+    ReaderDetached,
+    ReaderEvent,
+    ReaderFault,
+)
+from readers.recording import Recording, RecordingReader
 from readers.uid import Uid
 from readers.watch import ReaderWatch, Reading
 
@@ -82,8 +99,38 @@ def describe(presented: CardPresented, card: Card, answer: Claim | Refusal) -> L
 
 def run(options: Namespace) -> int:
     """Watches until interrupted, or until --count cards were seen."""
+    with ExitStack() as stack:
+        config = load(Path(options.config)) if options.config else None
+        return _watch(options, config, _ladder(config, stack))
+
+
+def _ladder(config: KioskConfig | None, stack: ExitStack) -> Ladder:
+    """What that kiosk asks a card for; without a configuration what needs no key: PKOC and the UID."""
+    if config is None:
+        return standard_ladder()
+    from kiosk.build import Premises  # the database's library with it, which a reader alone does not need
+
+    premises = Premises(config)
+    if not config.credentials.sun.enabled:
+        return premises.ladder(MemoryCounters())
+    people = premises.directory()
+    stack.callback(people.close)
+    return premises.ladder(people.counters)
+
+
+@contextmanager
+def _recorded(reader: Reader, file: str | None) -> Iterator[Reader]:
+    """The reader, with all that it tells in a new file of that name; raises ReaderSpecError where it cannot be made."""
+    if file is None:
+        yield reader
+        return
+    with Recording(Path(file)) as recording:
+        yield RecordingReader(reader, recording)
+
+
+def _watch(options: Namespace, config: KioskConfig | None, ladder: Ladder) -> int:
     printer = Printer(options.json, options.count)
-    ladder = standard_ladder()
+    spec = options.reader or (config.readers.specs[0] if config else "pcsc")
 
     def on_card(presented: CardPresented, card: Card) -> Reading:
         answer = ladder.identify(card)
@@ -93,8 +140,8 @@ def run(options: Namespace) -> int:
     def on_crash(error: Exception) -> None:
         print(f"kiosk: the watch stumbled: {type(error).__name__}", file=sys.stderr)
 
-    with opened(options.reader, options.socket) as reader:
-        watch = ReaderWatch(reader, printer.event, on_card, on_crash=on_crash)
+    with opened(spec, options.socket, config) as reader, _recorded(reader, options.record) as watched:
+        watch = ReaderWatch(watched, printer.event, on_card, on_crash=on_crash)
         watch.start()
         try:
             printer.enough.wait()

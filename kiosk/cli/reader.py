@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from kiosk.config.model import KioskConfig
 from kiosk.errors import ConfigError
 from readers.control import ControlServer, default_path
 from readers.errors import ReaderUnavailable
@@ -31,12 +32,13 @@ def tappable(reader: SimulatedReader, socket: str | None = None) -> Iterator[Sim
 
 
 @contextmanager
-def opened(spec: str, socket: str | None = None) -> Iterator[Reader]:
-    """The reader of that specification, not yet open. "simulated" without a deck has the demo's cards.
+def opened(spec: str, socket: str | None = None, config: KioskConfig | None = None) -> Iterator[Reader]:
+    """The reader of that specification, not yet open. "simulated" without a deck has the demo's cards, and those that
+    the keys of `config` can make where that is a demo's.
 
     Raises ReaderSpecError, and what `tappable` raises.
     """
-    reader = _demo_reader() if spec.strip().lower() == BACKEND else open_reader(spec)
+    reader = _demo_reader(config) if spec.strip().lower() == BACKEND else open_reader(spec)
     if not isinstance(reader, SimulatedReader):
         yield reader
         return
@@ -46,7 +48,7 @@ def opened(spec: str, socket: str | None = None) -> Iterator[Reader]:
         yield reader
 
 
-def _demo_reader() -> SimulatedReader:
+def _demo_reader(config: KioskConfig | None) -> SimulatedReader:
     from kiosk.demo.staff import deck  # its people bring the database's library, which no other reader needs
 
-    return SimulatedReader(deck())
+    return SimulatedReader(deck(config))

@@ -5,15 +5,18 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from kiosk.access.ladder import complaints
+from kiosk.audit import TrailPort
 from kiosk.build import DemoParts, Premises, build
 from kiosk.cli.endings import listen_no_more
 from kiosk.cli.front_end import front_end, until_told
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.config.refuse import refusals
+from kiosk.errors import TrailError
 from kiosk.operations.operations import Operations
 from readers.doctor import REMOVE_VPCD
 from readers.vpcd_guard import vpcd_exposure
@@ -26,6 +29,7 @@ def run(options: Namespace) -> int:
     premises = Premises(load(Path(options.config)))
     refused = refusals(premises.config)
     refused += _virtual_reader(premises.config)
+    refused += map(str, complaints(premises.config, premises.clock.now))
     for sentence in refused:
         print(f"kiosk: {sentence}", file=sys.stderr)
     if refused:
@@ -48,10 +52,12 @@ def terminal(premises: Premises, demo: DemoParts | None = None) -> Iterator[Oper
     """A started kiosk; its log goes to a file, because the screen is somebody else's."""
     with premises.running():
         log_to_file(premises.state / "kiosk.log")
-        with premises.trail() as trail:
+        trail = premises.trail()
+        with closing(trail):
+            fault = _opened(trail)
             people = premises.directory(demo=demo is not None)
             try:
-                agent = build(premises, trail, people, demo)
+                agent = build(premises, trail, people, demo, fault=fault)
                 try:
                     yield agent
                 finally:
@@ -59,6 +65,15 @@ def terminal(premises: Premises, demo: DemoParts | None = None) -> Iterator[Oper
                     agent.close()
             finally:
                 people.close()
+
+
+def _opened(trail: TrailPort) -> str:
+    """Why the trail could not be opened; the screen says it, and the kiosk stays locked. Empty when it is open."""
+    try:
+        trail.open()
+    except TrailError as error:
+        return str(error)
+    return ""
 
 
 def log_to_file(path: Path) -> None:

@@ -14,6 +14,9 @@ CHARACTER_SETS = frozenset(
     + [f"ISO 2022 IR {number}" for number in (149, 159, 166, 203)]
 )
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
+_KEY = re.compile(r"[0-9a-f]{32,}")
+_USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def between(low: float, high: float) -> Check:
@@ -58,3 +61,41 @@ def reader_specs(values: tuple[str, ...]) -> str:
     if not values or not all(value and len(value) <= 200 and value.isprintable() for value in values):
         return 'a list of readers such as ["pcsc"]'
     return "" if len(set(values)) == len(values) else "a list that names no reader twice"
+
+
+def hexadecimal(least: int, most: int) -> Check:
+    """`least` to `most` bytes, two hexadecimal digits each."""
+
+    def check(value: str) -> str:
+        fits = re.fullmatch(r"([0-9A-Fa-f]{2})*", value) and least <= len(value) // 2 <= most
+        return "" if fits else f"{least} to {most} bytes, two hexadecimal digits each"
+
+    return check
+
+
+def key_name(value: str) -> str:
+    """What "<name>.key" can be called. What looks like the key itself is no name: names are printed."""
+    fits = _KEY_NAME.fullmatch(value) and not _KEY.fullmatch(value)
+    return "" if fits else "the name of a key: small letters, digits, - and _"
+
+
+def optional_key_name(value: str) -> str:
+    """A name as above, or empty."""
+    return key_name(value) if value else ""
+
+
+def messagings(values: tuple[str, ...]) -> str:
+    """Ways of DESFire to authenticate, none twice."""
+    fits = values and len(set(values)) == len(values) and set(values) <= {"ev1", "ev2"}
+    return "" if fits else 'a list of "ev2" and "ev1", the one to try first in front'
+
+
+def user_names(values: tuple[str, ...]) -> str:
+    """Names of users of this machine, none twice."""
+    fits = len(set(values)) == len(values) and all(_USER_NAME.fullmatch(value) for value in values)
+    return "" if fits else 'a list of users such as ["kiosk"]'
+
+
+def optional_user_name(value: str) -> str:
+    """The name of a user or group of this machine, or empty."""
+    return "" if not value or _USER_NAME.fullmatch(value) else "a name such as kiosk"

@@ -1,26 +1,37 @@
 """Writes a configuration as TOML text that `load` reads back to the same value."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from kiosk.config.model import KioskConfig, Section
+from kiosk.config.model import KioskConfig
+from kiosk.config.section import Section
 
 
 def dump(config: KioskConfig, folder: Path | None = None) -> str:
     """Every setting, defaults too, in the order of the model; paths below `folder`, the file's place, are relative."""
-    blocks = []
+    blocks: list[str] = []
     for item in fields(config):
         value = getattr(config, item.name)
         if isinstance(value, Section):
-            blocks.append(f"[{item.name}]\n{_lines(value, folder)}")
+            blocks += _tables(item.name, value, folder)
         else:
             blocks += [f"[[{item.name}]]\n{_lines(entry, folder)}" for entry in value]
     return "\n".join(blocks)
 
 
+def _tables(name: str, section: Section, folder: Path | None) -> Iterator[str]:
+    """The table, and after it those inside it."""
+    yield f"[{name}]\n{_lines(section, folder)}"
+    for item in fields(section):
+        if isinstance(inner := getattr(section, item.name), Section):
+            yield from _tables(f"{name}.{item.name}", inner, folder)
+
+
 def _lines(section: Section, folder: Path | None) -> str:
-    return "".join(f"{item.name} = {_literal(getattr(section, item.name), folder)}\n" for item in fields(section))
+    values = ((item.name, getattr(section, item.name)) for item in fields(section))
+    return "".join(f"{name} = {_literal(value, folder)}\n" for name, value in values if not isinstance(value, Section))
 
 
 def _literal(value: object, folder: Path | None) -> str:
@@ -33,5 +44,7 @@ def _literal(value: object, folder: Path | None) -> str:
     if isinstance(value, Path):
         within = folder is not None and value.is_relative_to(folder)
         return _literal(str(value.relative_to(folder) if within and folder else value.absolute()), folder)
+    if value is None:
+        return '""'
     # JSON's string is TOML's basic string for printable text, and the model holds no other
     return json.dumps(str(value), ensure_ascii=False)

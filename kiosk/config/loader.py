@@ -5,9 +5,11 @@ import os
 import tomllib
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from kiosk.config.model import KioskConfig, Section
+from kiosk.config.model import KioskConfig
+from kiosk.config.section import Section
 from kiosk.errors import ConfigError
 from readers.text import safe_text
 
@@ -70,8 +72,11 @@ class _Loading:
         except ConfigError as error:
             raise self._error(f"{where}{error}") from None
 
-    def value(self, kind: type, value: object, where: str) -> object:
-        """Converts one TOML value to a field's type."""
+    def value(self, kind: type | UnionType, value: object, where: str) -> object:
+        """Converts one TOML value to a field's type; where there may be none, "" says so."""
+        if isinstance(kind, UnionType):
+            (inner,) = (possible for possible in get_args(kind) if possible is not NoneType)
+            return None if value == "" else self.value(inner, value, where)
         if get_origin(kind) is tuple:
             items = self._typed(list, value, "a list", where)
             inner = get_args(kind)[0]

@@ -5,24 +5,16 @@ Units are in the names; times are seconds unless they say hours.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 from kiosk.config import checks
+from kiosk.config.audit import AuditConfig
 from kiosk.config.checks import between
+from kiosk.config.credentials import CredentialsConfig
+from kiosk.config.section import Section
 from kiosk.errors import ConfigError
 
 DAY = 24 * 3600
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table of kiosk.toml. Construction raises ConfigError, beginning with the key, for a value that will not do."""
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            for check in getattr(hint, "__metadata__", ()):
-                if complaint := check(getattr(self, name)):
-                    raise ConfigError(f"{name} must be {complaint}.")
 
 
 @dataclass(frozen=True)
@@ -34,11 +26,6 @@ class Kiosk(Section):
     site: Annotated[str, checks.optional_text(64)] = ""
     ae_title: Annotated[str, checks.ae_title] = "KIOSK"
     demo: bool = False
-
-    @property
-    def trail_path(self) -> Path:
-        """The file of the audit trail."""
-        return self.state_directory / "trail.db"
 
 
 @dataclass(frozen=True)
@@ -110,6 +97,8 @@ class KioskConfig(Section):
     readers: Readers = field(default_factory=Readers)
     session: SessionRules = field(default_factory=SessionRules)
     access: AccessConfig = field(default_factory=AccessConfig)
+    credentials: CredentialsConfig = field(default_factory=CredentialsConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
     limits: Limits = field(default_factory=Limits)
     archives: tuple[PeerConfig, ...] = ()
     destinations: tuple[PeerConfig, ...] = ()
@@ -120,3 +109,13 @@ class KioskConfig(Section):
             names = [peer.name for peer in peers]
             if len(set(names)) != len(names):
                 raise ConfigError(f"{key} must not use a name twice.")
+
+    @property
+    def audit_directory(self) -> Path:
+        """Where the audit trail and its keys lie."""
+        return self.audit.directory or self.kiosk.state_directory
+
+    @property
+    def trail_path(self) -> Path:
+        """The file of the audit trail."""
+        return self.audit_directory / "trail.db"

@@ -1,4 +1,4 @@
-"""The tables of the directory: who may use the kiosk, with what, and what was tried in vain.
+"""The tables of the directory: who may use the kiosk, with what, what was tried in vain, and what counts once.
 
 No table holds a UID, a public key or a PIN: credentials are found by an HMAC, PINs checked by argon2id over an HMAC.
 """
@@ -6,6 +6,7 @@ No table holds a UID, a public key or a PIN: credentials are found by an HMAC, P
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -25,8 +26,9 @@ from sqlalchemy.types import TypeDecorator
 
 from kiosk.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_KEY = "schema_version"
+FOREIGN = "The directory's database is not one that this kiosk made."
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -119,9 +121,19 @@ grace = Table(
     Index("grace_of_person", "person_id"),
 )
 
+tap_counter = Table(
+    "tap_counter",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("counter", BigInteger, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+ADDED_IN_2 = frozenset({tap_counter.name})
+
 
 def create_or_check(connection: Connection) -> None:
-    """Makes the tables in an empty database, else checks their version.
+    """Makes the tables in an empty database, else checks their version and adds what an older one lacks.
 
     `connection` is in a writing transaction, so of two kiosks starting at once one waits for the other.
     Raises ConfigError for a database of another version or of something else.
@@ -131,8 +143,8 @@ def create_or_check(connection: Connection) -> None:
         metadata.create_all(connection)
         connection.execute(meta.insert().values(key=VERSION_KEY, value=str(SCHEMA_VERSION)))
         return
-    if not names.issuperset(metadata.tables):
-        raise ConfigError("The directory's database is not one that this kiosk made.")
+    if not names.issuperset(metadata.tables.keys() - ADDED_IN_2):
+        raise ConfigError(FOREIGN)
     version = connection.execute(select(meta.c.value).where(meta.c.key == VERSION_KEY)).scalar()
     if version is None or not (version.isascii() and version.isdigit()):
         raise ConfigError("The directory's database does not say which version it has.")
@@ -140,5 +152,10 @@ def create_or_check(connection: Connection) -> None:
         raise ConfigError(
             f"The directory's database has version {int(version)}; this kiosk knows {SCHEMA_VERSION}. Update the kiosk."
         )
-    if int(version) < SCHEMA_VERSION:
-        raise ConfigError(f"The directory's database has version {int(version)}, older than {SCHEMA_VERSION}.")
+    if int(version) < 1:
+        raise ConfigError(f"The directory's database has version {int(version)}, older than any that there was.")
+    if int(version) == 1:
+        tap_counter.create(connection)
+        connection.execute(meta.update().where(meta.c.key == VERSION_KEY).values(value=str(SCHEMA_VERSION)))
+    elif not names.issuperset(metadata.tables):
+        raise ConfigError(FOREIGN)

@@ -78,7 +78,7 @@ class Agent:
         imaging: Imaging,
         holdings: SessionHoldings,
         deliverer: Deliverer,
-        mend: Callable[[], None],
+        tend: Callable[[], None],
         on_close: Callable[[], None],
         tap: Callable[[str, float | None], None] | None = None,
     ) -> None:
@@ -89,15 +89,14 @@ class Agent:
         self._imaging = imaging
         self._holdings = holdings
         self._deliverer = deliverer
-        self._mend = mend
+        self._tend = tend
         self._on_close = on_close
         self._tap = tap
         self._stopping = Event()
         self._clock: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begins the clock and the outbox."""
-        self._deliverer.start()
+        """Begins the clock."""
         self._clock = threading.Thread(target=self._run_clock, name="agent-clock", daemon=True)
         self._clock.start()
 
@@ -253,7 +252,6 @@ class Agent:
         while not self._stopping.wait(TICK):
             try:
                 self._door.tick()
-                if self._hub.out_of_service:
-                    self._mend()
+                self._tend()
             except Exception as error:  # the border of the thread: without a clock no session would end by itself
                 log.error("the clock stumbled: %s", type(error).__name__)

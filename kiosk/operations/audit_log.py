@@ -7,7 +7,7 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Node, Record, Trail, Verification, events, verify
+from kiosk.audit import Node, Record, TrailReader, Verification, events, verify
 from kiosk.operations.perform import Deed, Ending, Operation
 from kiosk.operations.principal import Principal, Session, System
 from kiosk.operations.statement import Statement, who
@@ -22,7 +22,7 @@ class ReadAudit(Operation[Record, None]):
     accepts: ClassVar[tuple[type, ...]] = (Session, System)
 
     node: Node
-    trail: Trail
+    trail: TrailReader
     first: int = 1
     masked: bool = True
 
@@ -36,7 +36,7 @@ class ReadAudit(Operation[Record, None]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Audit Log Used (PS3.15 A.5.3.2)."""
-        messages = events.audit_log_used(who(by), self.node, self.trail.path.as_uri(), ending.outcome)
+        messages = events.audit_log_used(who(by), self.node, self.trail.uri, ending.outcome)
         return Statement(f"Read the audit trail: {ending.items} records, {ending.words}", ending.outcome, messages)
 
 

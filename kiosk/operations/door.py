@@ -39,18 +39,29 @@ from kiosk.operations.principal import Badge, Session, System
 from kiosk.operations.sign_in import AbandonPin, EndSession, EnterPin, Tap
 from readers.credentials.claim import Claim, Refusal
 from readers.credentials.ladder import Ladder
+from readers.feedback import Signal
 from readers.reader import Card
 from readers.watch import Reading
 
 OUT_OF_SERVICE = "This kiosk is out of service."
 PIN_SECONDS = 60.0
 """How long a PIN box stays on the screen of a kiosk that somebody walked away from: it names them."""
+WORDS = {
+    "pkoc": "phone",
+    "pkoc-v2": "phone",
+    "piv": "card",
+    "ntag424": "tag",
+    "ntag424-sun": "tag",
+    "emv": "payment card",
+}
+"""What the screen calls a credential; a badge where nothing is said here."""
 ENDED = {
     EndReason.TAPPED_OUT: "You are signed out.",
     EndReason.SIGNED_OUT: "You are signed out.",
     EndReason.DISPLACED: "Another badge was tapped: the session before it has ended.",
     EndReason.IDLE: "Locked after a time without use.",
     EndReason.EXPIRED: "Locked: the session reached its time limit.",
+    EndReason.WITHDRAWN: "Locked: this badge cannot be used here any more. Ask the help desk.",
     EndReason.OUT_OF_SERVICE: OUT_OF_SERVICE,
     EndReason.SHUTDOWN: "The kiosk is being shut down.",
 }
@@ -102,21 +113,20 @@ class Door:
         try:
             claim = ladder.identify(card)
         except TrailError:  # no challenge without the trail's head
-            return Reading(None, lambda: self._hub.publish(AccessDenied(OUT_OF_SERVICE)))
+            return Reading(None, partial(self._refuse, OUT_OF_SERVICE))
         key = (claim.kind, claim.subject) if isinstance(claim, Claim) else (claim.scheme, claim.uid)
         return Reading(key, partial(self.present, claim))
 
-    def present(self, claim: Claim | Refusal) -> None:
-        """A card said who it is, or could not."""
+    def present(self, claim: Claim | Refusal) -> Signal:
+        """A card said who it is, or could not. For the reader's lights: REFUSED where nothing came of it."""
         with self._lock:
             self._close_box("another card was tapped")
             if self._hub.out_of_service or self._closing:
-                self._hub.publish(AccessDenied(ENDED[EndReason.SHUTDOWN] if self._closing else OUT_OF_SERVICE))
-                return
+                return self._refuse(ENDED[EndReason.SHUTDOWN] if self._closing else OUT_OF_SERVICE)
             try:
-                self._decide(claim)
+                return self._decide(claim)
             except TrailError:
-                self._hub.publish(AccessDenied(OUT_OF_SERVICE))
+                return self._refuse(OUT_OF_SERVICE)
 
     def enter_pin(self, claim_id: str, pin: str) -> None:
         """Answers the open box; a box that closed meanwhile is answered by a PinClosed."""
@@ -186,10 +196,16 @@ class Door:
                 self._end(reason, by_person=False)
 
     def tick(self) -> None:
-        """About once a second: warns, locks, says what time is left, and closes a PIN box that nobody answers."""
+        """About once a second: warns, locks, says what time is left, and closes a PIN box that nobody answers.
+
+        A session whose badge was revoked or whose person was disabled ends here, whoever did it and wherever.
+        """
         with self._lock:
             if self._box is not None and self._clock.monotonic() - self._asked_at > PIN_SECONDS:
                 self._close_box("nobody answered")
+            session = self._book.current
+            if session is not None and self._gate.standing(session.credential.credential_id) is not None:
+                self._end(EndReason.WITHDRAWN, by_person=False)
             if self._session is None:
                 return
             for event in self._book.tick(self._clock.monotonic()):
@@ -205,26 +221,30 @@ class Door:
                     case book.WarningOver(session_id):
                         self._hub.publish(IdleOver(session_id))
 
-    def _decide(self, claim: Claim | Refusal) -> None:
+    def _refuse(self, sentence: str) -> Signal:
+        self._hub.publish(AccessDenied(sentence))
+        return Signal.REFUSED
+
+    def _decide(self, claim: Claim | Refusal) -> Signal:
         if self._is_the_same_badge(claim) and self._tapped_again():
-            return
+            return Signal.ACCEPTED
         decision = finish(perform(self._desk, self._by, Tap(self._gate, self._node, claim)))
         if isinstance(decision, Denied) or isinstance(claim, Refusal):
-            self._hub.publish(AccessDenied(decision.sentence if isinstance(decision, Denied) else OUT_OF_SERVICE))
-            return
+            return self._refuse(decision.sentence if isinstance(decision, Denied) else OUT_OF_SERVICE)
         session = self._book.current
         if session is not None and self._book.tap(decision.person) is not book.TapMeaning.TAKE_OVER:
             self._tapped_again()
-            return
+            return Signal.ACCEPTED
         if not self._end(EndReason.DISPLACED, by_person=False):
-            self._hub.publish(AccessDenied(OUT_OF_SERVICE))
-            return
+            return self._refuse(OUT_OF_SERVICE)
         match decision:
             case PinRequired():
                 self._box = _PinBox(uuid.uuid4().hex, claim, decision)
                 self._hub.publish(self._asked(self._box, decision.attempts_left))
             case Granted():
                 self._open(decision, claim)
+                return Signal.ACCEPTED if self._session is not None else Signal.REFUSED
+        return Signal.ACCEPTED
 
     def _is_the_same_badge(self, claim: Claim | Refusal) -> bool:
         known = self._claim
@@ -346,4 +366,4 @@ def _person(decided: Granted | PinRequired) -> PersonView:
 
 
 def _view(badge: Badge) -> BadgeView:
-    return BadgeView("phone" if badge.kind == "pkoc" else "badge", badge.masked)
+    return BadgeView(WORDS.get(badge.kind, "badge"), badge.masked)

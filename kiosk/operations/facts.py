@@ -18,7 +18,7 @@ class PersonView:
 
 @dataclass(frozen=True)
 class BadgeView:
-    """A credential as the screen may show it: kind in words ("badge", "phone") and the masked UID or fingerprint."""
+    """A credential as the screen may show it: kind in words ("badge", "phone", "tag", ...) and the masked UID or fingerprint."""
 
     word: str
     masked: str
@@ -32,6 +32,7 @@ class EndReason(Enum):
     DISPLACED = "another badge took over"
     IDLE = "idle"
     EXPIRED = "time limit"
+    WITHDRAWN = "badge revoked or person disabled"
     OUT_OF_SERVICE = "out of service"
     SHUTDOWN = "shut down"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from readers.credentials.claim import Claim
+from readers.credentials.claim import Claim, Refusal
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,12 @@ class Badge:
     fingerprint: str
 
     @classmethod
-    def of(cls, claim: Claim) -> "Badge":
-        """The badge of a claim."""
-        return cls(claim.kind, claim.uid.hex() if claim.uid else "", claim.fingerprint)
+    def of(cls, claim: Claim | Refusal) -> "Badge":
+        """The badge of a claim, or of a card that could make none."""
+        uid = claim.uid.hex() if claim.uid else ""
+        if isinstance(claim, Refusal):
+            return cls(claim.scheme, uid, "")
+        return cls(claim.kind, uid, claim.fingerprint)
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Entry, Node, Outcome, Phase, Record, codes, events
+from kiosk.audit import Node, Outcome, Record, codes, events
+from kiosk.operations.ledger import interrupted
 from kiosk.operations.perform import Deed, Ending, Ledger
 from kiosk.operations.principal import Principal, System
 from kiosk.operations.statement import Statement, who
@@ -32,11 +33,7 @@ class StartKiosk(Deed[int]):
     def do(self, by: Principal, cancel: Event) -> int:
         """Closes what was left open, each under its own act and actor, then starts."""
         for record in self.left_open:
-            entry = record.entry
-            said = f"Interrupted: {entry.summary}"
-            self.ledger.append(
-                Entry(entry.act, entry.act_id, Phase.OUTCOME, entry.actor, said, Outcome.SERIOUS, patient=entry.patient)
-            )
+            self.ledger.append(interrupted(record))
         self.start()
         return len(self.left_open)
 

@@ -20,12 +20,6 @@ UNKNOWN = "unknown"
 BLOCKS = frozenset({DenialReason.BLOCKED, DenialReason.LOCKED_OUT})
 
 
-def _tapped(claim: Claim | Refusal) -> Badge:
-    if isinstance(claim, Claim):
-        return Badge.of(claim)
-    return Badge(claim.scheme, claim.uid.hex() if claim.uid else "", "")
-
-
 def _recorded(claim: Claim | Refusal) -> RecordedProof | None:
     proof = claim.proof if isinstance(claim, Claim) else None
     if proof is None:
@@ -52,7 +46,7 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
     def intent(self, by: Principal) -> Statement:
         """Somebody tapped; what the card proved goes in whole."""
         kind = self.claim.kind if isinstance(self.claim, Claim) else self.claim.scheme
-        return Statement(f"Tap ({kind})", badge=_tapped(self.claim), proof=_recorded(self.claim))
+        return Statement(f"Tap ({kind})", badge=Badge.of(self.claim), proof=_recorded(self.claim))
 
     def do(self, by: Principal, cancel: Event) -> Granted | PinRequired | Denied:
         """Asks the gate; a card without a usable claim is denied with the ladder's reason."""
@@ -62,14 +56,14 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Granted, asked for a PIN, or refused with the true reason."""
-        badge = _tapped(self.claim)
+        badge = Badge.of(self.claim)
         match ending.result:
             case Granted() as granted:
                 return _login(granted, badge, self.node, "Signed in; the PIN was given earlier in this shift")
             case PinRequired() as required:
                 return Statement("Known badge; a PIN is needed", Outcome.SUCCESS, badge=badge, user=_someone(required))
             case Denied() as denied:
-                return _refused(denied, badge, self.node, (UNKNOWN, ""))
+                return _refused(denied, badge, self.node, (UNKNOWN, ""), _reason(self.claim))
             case _:
                 return Statement(f"Tap: {ending.words}", ending.outcome, badge=badge)
 
@@ -181,10 +175,15 @@ def _login(granted: Granted, badge: Badge, node: Node, said: str) -> Statement:
     return Statement(said, Outcome.SUCCESS, messages, badge=badge, user=_someone(granted))
 
 
-def _refused(denied: Denied, badge: Badge, node: Node, user: tuple[str, str]) -> Statement:
+def _reason(claim: Claim | Refusal) -> str:
+    """Which scheme of the card said no, and why: each reason has words of its own on record."""
+    return f"{claim.scheme}, {claim.reason.value.replace('_', ' ')}" if isinstance(claim, Refusal) else ""
+
+
+def _refused(denied: Denied, badge: Badge, node: Node, user: tuple[str, str], reason: str = "") -> Statement:
     outcome = Outcome.MAJOR if denied.reason in BLOCKS else Outcome.SERIOUS
     if denied.person is not None:
         user = (denied.person.user_id, denied.person.display_name)
-    said = f"Refused: {denied.reason.value}"
+    said = f"Refused: {reason or denied.reason.value}"
     person = Who(user[0], user[1], badge.tokens)
     return Statement(said, outcome, events.login(person, node, outcome, said), badge=badge, user=user)

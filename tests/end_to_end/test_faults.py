@@ -131,6 +131,14 @@ def acts(kiosk: Running, act: str) -> list[tuple[Phase, Outcome | None]]:
     return [(record.entry.phase, record.entry.outcome) for record in kiosk.trail.read() if record.entry.act == act]
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for it, half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_trail_that_cannot_be_written_locks_the_kiosk_until_it_can(
     kiosk: Running, watcher: Watcher, taps: Presenter, clock: AdjustableClock
 ) -> None:
@@ -144,7 +152,7 @@ def test_a_trail_that_cannot_be_written_locks_the_kiosk_until_it_can(
     assert watcher.await_fact(AccessDenied).sentence == "This kiosk is out of service."
     clock.offset = timedelta()
     assert not watcher.await_fact(OutOfService).sentence
-    assert acts(kiosk, "resume") == [(Phase.INTENT, None), (Phase.OUTCOME, Outcome.SUCCESS)]
+    until(lambda: acts(kiosk, "resume") == [(Phase.INTENT, None), (Phase.OUTCOME, Outcome.SUCCESS)])
     time.sleep(taps.pause)
     sign_in(kiosk, watcher, taps)
     assert verify(kiosk.trail.path).whole

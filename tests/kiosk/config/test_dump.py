@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kiosk.config.audit import AuditConfig
+from kiosk.config.credentials import CredentialsConfig, DesfireConfig, PivConfig, PkocConfig, SunConfig
 from kiosk.config.dump import dump
 from kiosk.config.loader import load
 from kiosk.config.model import (
@@ -15,10 +17,10 @@ from kiosk.config.model import (
     Limits,
     PeerConfig,
     Readers,
-    Section,
     SessionRules,
 )
 from kiosk.config.refuse import refusals
+from kiosk.config.section import Section
 from kiosk.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "kiosk.example.toml"
@@ -37,6 +39,21 @@ peers = st.builds(
     description=st.just("") | texts,
 )
 peer_lists = st.lists(peers, max_size=3, unique_by=lambda peer: peer.name).map(tuple)
+folders = st.none() | st.sampled_from([Path("/etc/kiosk/authorities"), Path('/tmp/a "b" \\c/ü')])
+credential_tables = st.builds(
+    CredentialsConfig,
+    key_folder=folders,
+    pkoc=st.builds(PkocConfig, enabled=st.booleans(), site_authority=folders),
+    piv=st.builds(PivConfig, enabled=st.booleans(), authorities=folders.filter(bool), revoked=folders),
+    desfire=st.builds(
+        DesfireConfig,
+        enabled=st.booleans(),
+        application=st.just("F51234"),
+        uid_key=st.sampled_from(["", "desfire-uid"]),
+        messaging=st.sampled_from([("ev2",), ("ev1", "ev2")]),
+    ),
+    sun=st.builds(SunConfig, enabled=st.booleans(), mac=st.integers(67, 240)),
+)
 configs = st.builds(
     KioskConfig,
     kiosk=st.builds(
@@ -50,6 +67,7 @@ configs = st.builds(
     readers=st.builds(Readers, specs=st.lists(texts, min_size=1, max_size=3, unique=True).map(tuple)),
     session=st.builds(SessionRules, idle_seconds=st.floats(31, 86400), cap_seconds=st.floats(1, 604800)),
     access=st.builds(AccessConfig, grace_hours=st.floats(0, 24)),
+    credentials=credential_tables,
     limits=st.builds(Limits, disk_reserve_bytes=st.integers(0, 2**50)),
     archives=peer_lists,
     destinations=peer_lists,
@@ -69,6 +87,8 @@ def test_a_dump_names_every_setting() -> None:
     written = tomllib.loads(dump(KioskConfig(Kiosk("x", Path("/s")), archives=(peer,), destinations=(peer,))))
     for item in fields(KioskConfig):
         assert item.name in written
+    assert set(written["credentials"]) == keys_of(CredentialsConfig)
+    assert written["credentials"]["piv"] == {"enabled": False, "authorities": "", "revoked": ""}
 
 
 def keys_of(section: type[Section]) -> set[str]:
@@ -85,16 +105,23 @@ def test_the_example_loads_is_fit_to_run_and_shows_every_setting() -> None:
         ("readers", Readers),
         ("session", SessionRules),
         ("access", AccessConfig),
+        ("credentials", CredentialsConfig),
+        ("audit", AuditConfig),
         ("limits", Limits),
     ):
         assert set(written[name]) == keys_of(section)
+    for item in fields(CredentialsConfig):
+        table = getattr(config.credentials, item.name)
+        if isinstance(table, Section):
+            assert set(written["credentials"][item.name]) == keys_of(type(table))
     assert set(written["archives"][0]) == set(written["destinations"][0]) == keys_of(PeerConfig)
 
 
 def test_the_examples_values_are_the_defaults() -> None:
     config = load(EXAMPLE)
     assert (config.readers, config.session) == (Readers(), SessionRules())
-    assert (config.access, config.limits) == (AccessConfig(), Limits())
+    assert (config.access, config.credentials, config.limits) == (AccessConfig(), CredentialsConfig(), Limits())
+    assert config.audit == AuditConfig()
 
 
 @pytest.mark.parametrize(

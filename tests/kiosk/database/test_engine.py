@@ -143,6 +143,31 @@ def test_a_version_that_is_not_ours_is_refused(path: Path, version: str, words: 
         opened(path)
 
 
+def test_the_first_version_is_brought_up_to_this_one_and_loses_nothing(path: Path) -> None:
+    engine = opened(path)
+    with writing(engine) as connection:
+        connection.execute(text("DROP TABLE tap_counter"))
+        connection.execute(text("UPDATE meta SET value = '1'"))
+        connection.execute(text("INSERT INTO meta VALUES ('kept', 'yes')"))
+    engine.dispose()
+    for _start in range(2):
+        engine = opened(path)
+        with reading(engine) as connection:
+            found = {row.key: row.value for row in connection.execute(text("SELECT key, value FROM meta"))}
+            assert connection.execute(text("SELECT count(*) FROM tap_counter")).scalar() == 0
+        assert found == {"schema_version": str(SCHEMA_VERSION), "kept": "yes"}
+        engine.dispose()
+
+
+def test_a_database_of_this_version_that_lacks_a_table_is_not_ours(path: Path) -> None:
+    engine = opened(path)
+    with writing(engine) as connection:
+        connection.execute(text("DROP TABLE tap_counter"))
+    engine.dispose()
+    with pytest.raises(ConfigError, match="not one that this kiosk made"):
+        opened(path)
+
+
 def test_many_that_open_a_new_database_at_once_make_one(path: Path) -> None:
     together, engines = Barrier(4), list[Engine]()
 

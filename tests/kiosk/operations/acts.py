@@ -30,6 +30,7 @@ from kiosk.operations.audit_log import ReadAudit, VerifyAudit
 from kiosk.operations.browse import OpenSeries, OpenStudy, ReadTags
 from kiosk.operations.deliver_push import DeliverPush
 from kiosk.operations.facts import EndReason
+from kiosk.operations.issue_cards import MakeKeys, PersonaliseCard
 from kiosk.operations.operations import PushRequest
 from kiosk.operations.perform import Operation
 from kiosk.operations.principal import Badge, Delegation, Principal, Session, System
@@ -37,8 +38,20 @@ from kiosk.operations.push import CancelPush, Push, RetryPush
 from kiosk.operations.query import QueryStudies
 from kiosk.operations.service import NoteReader, ResumeService, StartKiosk, StopKiosk
 from kiosk.operations.sign_in import AbandonPin, EndSession, EnterPin, Tap
-from kiosk.operations.staff import AddPerson, Bootstrap, EnrolBadge, ListStaff
+from kiosk.operations.staff import (
+    AddPerson,
+    Bootstrap,
+    DisablePerson,
+    EnablePerson,
+    EnrolBadge,
+    ListCredentials,
+    ListStaff,
+    ResetPin,
+    RevokeCredential,
+)
 from readers.credentials.claim import Assurance, Claim
+from readers.credentials.desfire_personalise import Personalised, Progress, Step
+from readers.errors import CardGone
 from readers.uid import Uid
 from tests.kiosk.operations.ledgers import MemoryLedger
 
@@ -52,6 +65,7 @@ PRINCIPALS: tuple[Principal, ...] = (SESSION, DELEGATION, SYSTEM)
 
 NODE = Node("KIOSK")
 ARCHIVE = Peer("Archive", "PACS", "127.0.0.1", 104)
+UID = Uid.from_hex("04A1B2C3D4E580")
 CLAIM = Claim("iso14443", bytes.fromhex("04A1B2C3D4E580"), Uid.from_hex("04A1B2C3D4E580"), Assurance.IDENTIFIER)
 PERSON = Person("p1", "a.weber", "Anna Weber", Role.RADIOLOGIST, True)
 CREDENTIAL = Credential("c1", "p1", "iso14443", Assurance.IDENTIFIER, "…E580", "", datetime(2026, 1, 1, tzinfo=UTC))
@@ -137,11 +151,37 @@ class _Staff:
     def require_strong(self, *_: object) -> None:
         pass
 
+    def by_claim(self, _: Claim) -> None:
+        return None
+
     def enrol(self, *_: object) -> Credential:
         return CREDENTIAL
 
     def set(self, *_: object) -> None:
         pass
+
+    def credential(self, _: str) -> tuple[Person, Credential]:
+        return PERSON, CREDENTIAL
+
+    def revoke(self, *_: object) -> Credential:
+        return CREDENTIAL
+
+    def disable(self, _: str) -> Person:
+        return PERSON
+
+    def enable(self, _: str) -> Person:
+        return PERSON
+
+    def reset_pin(self, *_: object) -> None:
+        pass
+
+
+def _personalise(did: list[str], *, broken: bool) -> Generator[Progress, None, Personalised]:
+    did.append("personalise")
+    yield Progress(Step.CREATE_APPLICATION, 1, 2)
+    if broken:
+        raise CardGone("The card left the reader too soon.")
+    return Personalised(CLAIM, written=True)
 
 
 def makers(
@@ -169,7 +209,14 @@ def makers(
     yield Bootstrap(staff, "a.b", "A B")
     yield AddPerson(staff, "a.b", "A B", Role.TECHNOLOGIST)
     yield EnrolBadge(staff, PERSON, CLAIM, EnteredPin("482913"))
+    yield RevokeCredential(staff, PERSON, CREDENTIAL, "lost")
+    yield DisablePerson(staff, PERSON)
+    yield EnablePerson(staff, PERSON)
+    yield ResetPin(staff, PERSON, EnteredPin("482913"))
     yield ListStaff(lambda: (PERSON,))
+    yield ListCredentials(lambda: (PERSON,), lambda _: (CREDENTIAL,))
+    yield MakeKeys(("desfire-read",), lambda _: bool(did.append("make keys")) or not broken)
+    yield PersonaliseCard(UID, "F51234", lambda: _personalise(did, broken=broken))
     yield ReadAudit(NODE, trail)
     yield VerifyAudit(NODE, trail.path)
     yield StartKiosk(NODE, MemoryLedger(), (), note("start"))

@@ -10,7 +10,6 @@ import pytest
 from kiosk.access.policy import Role
 from kiosk.access.session import SessionBook
 from kiosk.audit import Entry, Phase, Receipt, Trail
-from kiosk.build import Premises, Service
 from kiosk.config.model import SessionRules
 from kiosk.errors import NoSession, StorageFull, TrailError
 from kiosk.operations.door import PIN_SECONDS, Door
@@ -24,6 +23,7 @@ from kiosk.operations.facts import (
     SessionOpened,
 )
 from kiosk.operations.hub import Hub
+from kiosk.operations.in_service import Service
 from kiosk.operations.perform import Desk
 from kiosk.operations.sessions import SessionHoldings
 from readers.credentials.ladder import Ladder
@@ -66,7 +66,7 @@ class Lobby:
         self.hub = Hub()
         self.hub.subscribe(self.facts.append)
         self.holdings = SessionHoldings(self.folder / "sessions")
-        service = Service(cast("Premises", None), cast("Trail", None), self.hub)
+        service = Service(NODE, cast("Trail", None), self.hub)
         desk = Desk(Reporting(self.ledger, service.fault), lambda session_id: self.door.is_open(session_id))
         self.book = SessionBook(RULES, self.room.clock)
         self.door = Door(

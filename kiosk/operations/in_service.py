@@ -1,0 +1,80 @@
+"""Whether the kiosk may be used: not while the trail takes no records; and the way back, which is on record."""
+
+import logging
+from collections.abc import Callable
+
+from kiosk.audit import Node, TrailPort
+from kiosk.errors import TrailError
+from kiosk.operations.facts import EndReason, OutOfService
+from kiosk.operations.hub import Hub
+from kiosk.operations.ledger import TrailLedger
+from kiosk.operations.perform import Desk, finish, perform
+from kiosk.operations.principal import System
+from kiosk.operations.service import ResumeService
+
+CHECK_EVERY = 5
+"""Turns between two looks at a trail that works: a dead daemon or a full disk shows though nobody does anything."""
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """Keeps the kiosk out of service while the trail cannot be written, and brings it back on record.
+
+    `begin` starts the kiosk, on record; it is put off for as long as the trail cannot be opened at all.
+    """
+
+    def __init__(self, node: Node, trail: TrailPort, hub: Hub) -> None:
+        self._node = node
+        self._trail = trail
+        self._hub = hub
+        self._begun = False
+        self._turns = 0
+        self.shut: Callable[[EndReason], None] = lambda _: None
+        self.begin: Callable[[], None] = lambda: None
+        self.ledger: TrailLedger | None = None
+        self.desk: Desk | None = None
+
+    def fault(self, sentence: str) -> None:
+        """The first failed append: lock, and say why. The sentence is published before the session is ended."""
+        if not self._hub.out_of_service:
+            log.error("out of service: %s", sentence)
+            self._hub.publish(OutOfService(sentence))
+            self.shut(EndReason.OUT_OF_SERVICE)
+
+    def start(self, fault: str) -> None:
+        """Begins, or with a `fault` of the trail waits, locked, until it can. Raises KioskError."""
+        if fault:
+            self.fault(fault)
+            return
+        self.begin()
+        self._begun = True
+
+    def tend(self) -> None:
+        """About once a second: looks whether the trail still takes records, or whether it does again."""
+        if self._hub.out_of_service:
+            self._mend()
+            return
+        self._turns += 1
+        if self._turns % CHECK_EVERY == 0:
+            try:
+                self._trail.check()
+            except TrailError as error:
+                self.fault(str(error))
+
+    def _mend(self) -> None:
+        why = self._hub.out_of_service
+        if not why or self.desk is None or self.ledger is None:
+            return
+        try:
+            self._trail.reopen()
+            self.ledger.settle()
+            if not self._begun:
+                self.begin()
+                self._begun = True
+            resume = ResumeService(self._node, self._trail.uri, why, lambda: self._hub.publish(OutOfService("")))
+            finish(perform(self.desk, System(), resume))
+        except TrailError as error:
+            if not self._begun and str(error) != why:
+                self._hub.publish(OutOfService(str(error)))
+            log.debug("still out of service: %s", error)
