@@ -33,7 +33,6 @@ from kiosk.demo.staff import (
 from kiosk.errors import ConfigError
 from kiosk.imaging.client import WorkerImaging
 from kiosk.imaging.peers import Peer
-from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.operations import Operations
 from kiosk.operations.perform import Desk
 from readers.simulated import SimulatedReader, following
@@ -79,7 +78,7 @@ def run_session(options: Namespace, pacs: DemoArchive, show: Show | None) -> int
 def _enrol(premises: Premises, cards: Deck) -> None:
     with premises.running(), premises.trail() as trail:
         people = premises.directory(demo=True)
-        desk = Desk(TrailLedger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
+        desk = Desk(premises.ledger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
         try:
             enrol(desk, people.directory, cards, premises.ladder(people.counters))
         finally:

@@ -22,6 +22,7 @@ from readers.credentials.emv_application import (
     processing_options,
     records,
     select,
+    template_of,
 )
 from readers.credentials.emv_keys import IdentifierKey, IdentifierKeyMissing
 from readers.errors import TlvError
@@ -161,6 +162,7 @@ def _read(card: Card, name: bytes, values: bytes) -> _Read | Refusal:
             # A record left out would turn one card into another: its identifier may come from any of them.
             if record.status_word != OK:
                 return _refuse(RefusalReason.MISBEHAVED, card)
+            template_of(record)
             answers.append(record)
     return _Read(name, tuple(answers))
 

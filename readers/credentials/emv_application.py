@@ -82,12 +82,23 @@ def get_processing_options(values: bytes) -> Command:
 
 def records(options: Response) -> tuple[RecordRange, ...]:
     """Where the records are, from an answer in format 1 or 2 (EMV Book 3, 6.5.8.4); raises TlvError."""
-    for item in objects_of(options):
-        if item.tag == FORMAT_1:
-            return _located(item.value[2:])
-        if item.tag == FORMAT_2:
-            return _located(find(item.children, TAG_LOCATOR) or b"")
+    item = template_of(options)
+    if item.tag == FORMAT_1:
+        return _located(item.value[2:])
+    if item.tag == FORMAT_2:
+        return _located(find(item.children, TAG_LOCATOR) or b"")
     raise TlvError("Neither format of processing options")
+
+
+def template_of(response: Response) -> Tlv:
+    """The one data object that holds the others (EMV Book 3, 6.5.8.4, 6.5.11.4); raises TlvError as `objects_of` does.
+
+    Where its length is wrong, some of them stand behind it: which of them the card meant, nobody can say.
+    """
+    objects = objects_of(response)
+    if len(objects) != 1:
+        raise TlvError("One template was expected")
+    return objects[0]
 
 
 def objects_of(response: Response) -> tuple[Tlv, ...]:

@@ -6,7 +6,7 @@ from readers.apdu import OK, Command
 from readers.credentials import ev2
 from readers.credentials.aes_scheme import AesScheme
 from readers.credentials.claim import Claim, RefusalReason
-from readers.credentials.native import NotSupported, real_uid, require_equal
+from readers.credentials.native import NotSupported, ProofFailed, real_uid, require_equal
 from readers.errors import ReaderError
 from readers.reader import Card
 from readers.uid import Uid
@@ -67,7 +67,15 @@ class Ntag424Scheme(AesScheme[Ntag424Keys]):
         return OK
 
     def _prove(self, card: Card, uid: Uid | None) -> Claim:
-        uid = uid or self._hidden_uid(card)
+        if uid is not None:
+            return self._prove_own(card, uid)
+        hidden = self._hidden_uid(card)
+        try:
+            return self._prove_own(card, hidden)
+        except NotSupported:  # it was asked the same before, and knew how
+            raise ProofFailed("The tag left off half-way") from None
+
+    def _prove_own(self, card: Card, uid: Uid) -> Claim:
         own = self._keys.diversified(self._layout.own_key, self._layout.diversification(uid))
         session = ev2.authenticate(card, self._layout.key_number, own, self._random)
         require_equal(real_uid(card, session).value, uid.value, "The UID told in the session")

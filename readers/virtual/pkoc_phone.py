@@ -13,7 +13,6 @@ from readers.apdu import Command
 from readers.atr import contactless_atr
 from readers.errors import ReaderError
 from readers.uid import RANDOM_FIRST_BYTE, Uid
-from readers.virtual.faults import SLOW_SECONDS as SLOW_SECONDS
 from readers.virtual.faults import Breakable
 from readers.virtual.faults import Fault as Fault
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from readers.credentials.claim import Claim, Refusal, RefusalReason
-from readers.credentials.ladder import BUDGET
+from readers.credentials.ladder import BUDGET, Ladder
 from readers.reader import CardPresented, CardRemoved
 from readers.registry import open_reader
 from readers.simulated import SimulatedReader
@@ -21,7 +21,9 @@ from tests.readers.cards import ManualClock
 from tests.readers.credentials.site import ROWS, Row, Site
 
 Outcome = Claim | Refusal
+Lay = Callable[[VirtualCard, int], None]
 Lift = Callable[[int], None]
+Ladders = dict[str, Ladder]
 PATIENCE = 30.0
 MOST_APDUS = 48
 ROW = {str(row): row for row in ROWS}
@@ -145,13 +147,18 @@ def test_a_card_that_is_a_little_slow_each_time_has_two_seconds_in_all(site: Sit
         assert spent <= BUDGET + seconds
 
 
+def ladders(site: Site) -> Ladders:
+    """For each kind of card the site's ladder; the counters in it last as long as it does."""
+    return {kind: site.ladder(tags=kind) for kind in {row.kind for row in ROWS}}
+
+
 class RealReader:
     """One card after another on a real reader stack; `lay` and `lift` say in which of its slots."""
 
-    def __init__(self, site: Site, spec: str, slots: int, lay: Callable[[VirtualCard, int], None], lift: Lift) -> None:
+    def __init__(self, ladders: Ladders, spec: str, slots: int, lay: Lay, lift: Lift) -> None:
         self._reader = open_reader(spec)
         self._lay, self._lift, self._slots = lay, lift, slots
-        self._ladders = {kind: site.ladder(tags=kind) for kind in {row.kind for row in ROWS}}
+        self._ladders = ladders
         self._lying: dict[int, int] = {}
         self._taps = 0
 
@@ -189,13 +196,13 @@ class RealReader:
 class NfcpyReader:
     """A device for each card: one with the UID of the card before it would be taken for that one."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, ladders: Ladders) -> None:
+        self._ladders = ladders
 
     def tap(self, row: Row, card: VirtualCard) -> Outcome:
         with (
             IsoDepDevice() as device,
-            RealReader(self._site, device.spec, 1, lambda card, _: device.insert(card), lambda _: None) as reader,
+            RealReader(self._ladders, device.spec, 1, lambda card, _: device.insert(card), lambda _: None) as reader,
         ):
             return reader.tap(row, card)
 
@@ -203,10 +210,10 @@ class NfcpyReader:
 @pytest.fixture(params=["pcscd", "nfcpy"])
 def real(request: pytest.FixtureRequest, site: Site) -> Iterator[RealReader | NfcpyReader]:
     if request.param == "nfcpy":
-        yield NfcpyReader(site)
+        yield NfcpyReader(ladders(site))
         return
     pcscd: PcscWithVpcd = request.getfixturevalue("pcsc_with_vpcd")
-    with RealReader(site, pcscd.both_slots, 2, pcscd.insert, pcscd.remove) as reader:
+    with RealReader(ladders(site), pcscd.both_slots, 2, pcscd.insert, pcscd.remove) as reader:
         yield reader
 
 
@@ -239,7 +246,9 @@ def test_a_slow_card_is_refused_in_time_through_real_readers(real: RealReader | 
 
 
 def test_two_uids_in_one_presentation_are_seen_through_pcscd(pcsc_with_vpcd: PcscWithVpcd, site: Site) -> None:
-    with RealReader(site, pcsc_with_vpcd.both_slots, 2, pcsc_with_vpcd.insert, pcsc_with_vpcd.remove) as reader:
+    with RealReader(
+        ladders(site), pcsc_with_vpcd.both_slots, 2, pcsc_with_vpcd.insert, pcsc_with_vpcd.remove
+    ) as reader:
         for name in ("badge", "phone"):
             outcome = reader.tap(ROW[name], FaultyCard(ROW[name].make(site, time.sleep), Fault.TWO_UIDS))
             assert isinstance(outcome, Refusal)
