@@ -78,9 +78,6 @@ class Uart:
         except BlockingIOError:
             os.close(line)
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY)) from None
-        except termios.error as error:
-            os.close(line)
-            raise OSError(error.args[0], os.strerror(error.args[0])) from None
         except OSError:
             os.close(line)
             raise
@@ -203,8 +200,11 @@ def _frame_size(received: bytearray) -> int | None:
 
 def _configure(line: int, speed: int) -> None:
     """Raw, eight bits, no parity, one stop bit, no handshake, at `speed`."""
-    tty.setraw(line, termios.TCSANOW)
-    attributes = termios.tcgetattr(line)
-    attributes[2] = termios.CS8 | termios.CREAD | termios.CLOCAL
-    attributes[4] = attributes[5] = SPEEDS[speed]
-    termios.tcsetattr(line, termios.TCSANOW, attributes)
+    try:
+        tty.setraw(line, termios.TCSANOW)
+        attributes = termios.tcgetattr(line)
+        attributes[2] = termios.CS8 | termios.CREAD | termios.CLOCAL
+        attributes[4] = attributes[5] = SPEEDS[speed]
+        termios.tcsetattr(line, termios.TCSANOW, attributes)
+    except termios.error as error:  # which is no OSError, though it carries its number
+        raise OSError(error.args[0], os.strerror(error.args[0])) from None

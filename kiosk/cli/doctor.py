@@ -10,13 +10,15 @@ from threading import Event
 
 from kiosk.access.ladder import complaints, ladder_settings
 from kiosk.audit import TrailClient, Verification, verify, verify_stored
-from kiosk.build import Premises, peer
+from kiosk.build import Premises
 from kiosk.config.loader import load
-from kiosk.config.model import KioskConfig, PeerConfig
+from kiosk.config.model import KioskConfig
+from kiosk.config.peers import PeerConfig
 from kiosk.config.refuse import refusals
 from kiosk.errors import ConfigError, ImagingError, KioskError, TrailError
 from kiosk.imaging.client import WorkerImaging
-from readers.doctor import Finding, State, findings, usb, virtual_reader
+from kiosk.operations.neighbours import peer
+from readers.doctor import Finding, State, findings
 
 WRONG = 1
 
@@ -44,15 +46,11 @@ def _all(path: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding(State.OK, f"{path} is in order.")
-    yield from findings() if _uses_pcscd(config) else (virtual_reader(), *usb())
+    yield from findings(specs=config.readers.specs)
     premises = Premises(config)
     yield from _credentials(premises)
     yield from _premises(premises)
     yield from _peers(config)
-
-
-def _uses_pcscd(config: KioskConfig) -> bool:
-    return any(spec.strip().lower().startswith("pcsc") for spec in config.readers.specs)
 
 
 def _credentials(premises: Premises) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ apart.
 """
 
 import contextlib
+import secrets
 import threading
 import uuid
 from collections.abc import Callable
@@ -70,6 +71,7 @@ ENDED = {
 @dataclass(frozen=True)
 class _PinBox:
     claim_id: str
+    session_id: str
     claim: Claim
     required: PinRequired
 
@@ -89,6 +91,7 @@ class Door:
         before_open: Callable[[str], None],
         on_open: Callable[[str, str], None],
         on_end: Callable[[str], None],
+        site: str = "",
     ) -> None:
         self._desk = desk
         self._gate = gate
@@ -100,6 +103,7 @@ class Door:
         self._before_open = before_open
         self._on_open = on_open
         self._on_end = on_end
+        self._site = site
         self._lock = threading.RLock()
         self._box: _PinBox | None = None
         self._asked_at = 0.0
@@ -139,7 +143,11 @@ class Door:
             return
         try:
             answer = finish(
-                perform(self._desk, self._by, EnterPin(self._gate, self._node, box.claim, box.required, entered))
+                perform(
+                    self._desk,
+                    self._by,
+                    EnterPin(self._gate, self._node, box.claim, box.required, entered, box.session_id),
+                )
             )
         except TrailError:
             self._hub.publish(PinClosed(claim_id, OUT_OF_SERVICE))
@@ -228,7 +236,8 @@ class Door:
     def _decide(self, claim: Claim | Refusal) -> Signal:
         if self._is_the_same_badge(claim) and self._tapped_again():
             return Signal.ACCEPTED
-        decision = finish(perform(self._desk, self._by, Tap(self._gate, self._node, claim)))
+        session_id = secrets.token_hex(16)
+        decision = finish(perform(self._desk, self._by, Tap(self._gate, self._node, claim, session_id, self._site)))
         if isinstance(decision, Denied) or isinstance(claim, Refusal):
             return self._refuse(decision.sentence if isinstance(decision, Denied) else OUT_OF_SERVICE)
         session = self._book.current
@@ -239,10 +248,10 @@ class Door:
             return self._refuse(OUT_OF_SERVICE)
         match decision:
             case PinRequired():
-                self._box = _PinBox(uuid.uuid4().hex, claim, decision)
+                self._box = _PinBox(uuid.uuid4().hex, session_id, claim, decision)
                 self._hub.publish(self._asked(self._box, decision.attempts_left))
             case Granted():
-                self._open(decision, claim)
+                self._open(decision, claim, session_id)
                 return Signal.ACCEPTED if self._session is not None else Signal.REFUSED
         return Signal.ACCEPTED
 
@@ -269,7 +278,7 @@ class Door:
             case Granted():
                 self._box = None
                 self._hub.publish(PinClosed(box.claim_id))
-                self._open(answer, box.claim)
+                self._open(answer, box.claim, box.session_id)
             case WrongPin():
                 self._hub.publish(self._asked(box, answer.attempts_left, answer.sentence))
             case Denied():
@@ -277,8 +286,8 @@ class Door:
                 self._hub.publish(PinClosed(box.claim_id, answer.sentence))
                 self._hub.publish(AccessDenied(answer.sentence))
 
-    def _open(self, granted: Granted, claim: Claim) -> None:
-        opened = self._book.open(granted, claim)
+    def _open(self, granted: Granted, claim: Claim, session_id: str) -> None:
+        opened = self._book.open(granted, claim, session_id)
         badge, person = Badge.of(claim), granted.person
         permissions = frozenset(permission.value for permission in permissions_of(person.role))
         session = Session(opened.session_id, person.user_id, person.display_name, person.role.value, badge, permissions)
@@ -306,7 +315,9 @@ class Door:
     def _overtaken(self, box: _PinBox, granted: Granted) -> None:
         """Another card came while the PIN was being checked: the login that is on record ends on record, unseen."""
         person = granted.person
-        session = Session("", person.user_id, person.display_name, person.role, Badge.of(box.claim), frozenset())
+        session = Session(
+            box.session_id, person.user_id, person.display_name, person.role, Badge.of(box.claim), frozenset()
+        )
         with contextlib.suppress(TrailError):
             finish(perform(self._desk, self._by, EndSession(self._node, session, EndReason.DISPLACED, lambda: None)))
 
@@ -352,7 +363,7 @@ class Door:
             self._hub.publish(PinClosed(box.claim_id))
 
         try:
-            finish(perform(self._desk, self._by, AbandonPin(box.claim, box.required, why, close)))
+            finish(perform(self._desk, self._by, AbandonPin(box.claim, box.required, why, close, box.session_id)))
         except TrailError:
             close()
 

@@ -36,6 +36,26 @@ def test_frames_of_any_size_are_read_whole(line: tuple[int, Uart], size: int) ->
     assert uart.read(100) == NACK
 
 
+def test_a_line_that_was_hung_up_says_so_to_every_call(line: tuple[int, Uart]) -> None:
+    near, uart = line
+    os.dup2(os.open(os.devnull, os.O_RDWR), near)
+    for call in (lambda: uart.write(ACK), lambda: uart.read(1000)):
+        with pytest.raises(OSError, match=r".") as caught:
+            call()
+        assert caught.value.errno == uart.failure == errno.ENODEV
+    uart.close()
+    with pytest.raises(OSError, match="No such device"):
+        uart.write(ACK)
+
+
+def test_a_speed_is_not_set_on_what_is_no_terminal(line: tuple[int, Uart]) -> None:
+    _near, uart = line
+    os.dup2(os.open(os.devnull, os.O_RDWR), uart._line)
+    with pytest.raises(OSError, match=r".") as caught:
+        uart.baudrate = 921_600
+    assert caught.value.errno == errno.ENOTTY
+
+
 def test_what_comes_before_a_frame_is_passed_over(line: tuple[int, Uart]) -> None:
     near, uart = line
     for noise in (b"\x00" * 40, b"\x00\x00\xff\x05\x05", b"\xff" * 9, b"\x00\x00\xff\xff\xff\x7f\xff\x01"):
