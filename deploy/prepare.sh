@@ -3,6 +3,8 @@
 
 BUILD_PACKAGES="python3 python3-venv python3-dev gcc libc6-dev swig libpcsclite-dev libusb-1.0-0 ca-certificates"
 TEST_PACKAGES="pcscd libqrencode4 opensc dcmtk orthanc tmux util-linux"
+SYSLOG_PACKAGES="rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp libestr0 libfastjson4 liblognorm5 librelp0
+    syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0 libjson-c5 libglib2.0-0 libcap2"
 
 # need_packages NAME...: installs what is missing, or prints the command that would.
 need_packages() {
@@ -48,16 +50,31 @@ need_venv() {
     echo "$stamp" > .venv/stamp
 }
 
-# need_vpcd: vsmartcard's driver inside the venv. Installed as a package it would sit in the machine's own pcscd and listen
-# on every address for whoever wants to lay a card on; from here only the tests' private pcscd loads it.
-need_vpcd() {
-    [ -f .venv/vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so ] && return 0
-    echo "Fetching the driver of the virtual card reader."
-    rm -rf .venv/vpcd && mkdir -p .venv/vpcd || return 1
-    [ "$(id -u)" -ne 0 ] || apt-cache show vsmartcard-vpcd >/dev/null 2>&1 || apt-get update -q
-    if ! (cd .venv/vpcd && apt-get download -q vsmartcard-vpcd && dpkg-deb -x vsmartcard-vpcd_*.deb .); then
-        echo "The Debian package vsmartcard-vpcd cannot be fetched."
+# need_unpacked FOLDER WORDS PACKAGE...: the files of packages inside the venv, without the services and settings that an
+# installed package brings. Comes after need_venv.
+need_unpacked() {
+    folder=.venv/$1 words=$2
+    shift 2
+    [ "$(cat "$folder/unpacked" 2>/dev/null)" != "$*" ] || return 0
+    echo "Fetching $words."
+    rm -rf "$folder" && mkdir -p "$folder" && chmod a+rX .venv "$folder" || return 1
+    [ "$(id -u)" -ne 0 ] || apt-cache show "$1" >/dev/null 2>&1 || apt-get update -q
+    if ! (cd "$folder" && apt-get download -q "$@" && for package in *.deb; do dpkg-deb -x "$package" . || exit 1; done); then
+        echo "These Debian packages cannot be fetched: $*"
         echo "As root: apt-get update. Then start this again."
         return 1
     fi
+    echo "$*" > "$folder/unpacked"
+}
+
+# vsmartcard's driver, installed, would sit in the machine's own pcscd and listen on every address for whoever wants to lay
+# a card on; from here only the tests' private pcscd loads it.
+need_vpcd() {
+    need_unpacked vpcd "the driver of the virtual card reader" vsmartcard-vpcd
+}
+
+# The syslog servers that the tests start: installed they would serve the machine, and they refuse to be installed together.
+need_syslog() {
+    # shellcheck disable=SC2086 # one word a package
+    need_unpacked syslog "the syslog servers" $SYSLOG_PACKAGES
 }

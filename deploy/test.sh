@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 need_packages $BUILD_PACKAGES $TEST_PACKAGES
 need_venv "[dev]"
 need_vpcd
+need_syslog
 selection="not long"
 if [ "${1:-}" = "--long" ]; then
     shift

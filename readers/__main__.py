@@ -21,6 +21,7 @@ from readers.registry import open_reader
 from readers.usb import usb_readers
 
 WAIT_SECONDS = 1.0
+LONGEST_WAIT = 86_400.0
 NO_CARD = "No card lies on a reader. Lay one on and look again, or give it time: --wait 20."
 
 
@@ -62,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "spec", nargs="*", metavar="SPEC", help='such as "pcsc", "pcsc:ACR1252*", "nfcpy:usb:04cc:2533"'
     )
     parser.add_argument(
-        "--wait", type=float, default=WAIT_SECONDS, metavar="SECONDS", help="how long to wait for a card"
+        "--wait",
+        type=_seconds,
+        default=WAIT_SECONDS,
+        metavar="SECONDS",
+        help=f"how long to wait for a card (default: {WAIT_SECONDS:g})",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args(arguments)
@@ -76,6 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         wrong = wrong or any(isinstance(each, Finding) and each.state is State.WRONG for each in seen)
     return int(wrong)
+
+
+def _seconds(text: str) -> float:
+    """0 to a day; raises ArgumentTypeError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"0 to {LONGEST_WAIT:g} seconds, please")
+    return seconds
 
 
 def _cards(specs: Sequence[str], schemes: Schemes, seconds: float) -> list[Seen]:

@@ -26,11 +26,13 @@ from readers.text import safe_text
 LONGEST_LINE = 4096
 LONGEST_REPLY = 65_536
 CONNECTION_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
 ACCEPT_SECONDS = 0.5
 LONGEST_TAP = 60.0
 DEFAULT_TAP = 0.5
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 NOT_RUNNING = "No simulated reader is running there."
+NO_ANSWER = "The simulated reader there does not answer."
 NO_SENSE = "The simulated reader gave no sensible answer."
 MALFORMED = "Not one of the requests tap, remove, cards."
 
@@ -142,17 +144,17 @@ class ControlServer:
         raise ReaderError(MALFORMED)
 
 
-def tap(path: Path, name: str, seconds: float = DEFAULT_TAP, timeout: float = CONNECTION_SECONDS) -> None:
+def tap(path: Path, name: str, seconds: float = DEFAULT_TAP, timeout: float = ANSWER_SECONDS) -> None:
     """Holds the card of that name to the running reader; raises ReaderUnavailable, or ReaderError with the reason."""
     _ask(path, {"tap": name, "seconds": seconds}, timeout)
 
 
-def remove(path: Path, timeout: float = CONNECTION_SECONDS) -> None:
+def remove(path: Path, timeout: float = ANSWER_SECONDS) -> None:
     """Takes the card away from the running reader; raises as `tap` does."""
     _ask(path, {"remove": True}, timeout)
 
 
-def cards(path: Path, timeout: float = CONNECTION_SECONDS) -> tuple[tuple[str, str], ...]:
+def cards(path: Path, timeout: float = ANSWER_SECONDS) -> tuple[tuple[str, str], ...]:
     """Name and label of each card of the running reader; raises as `tap` does."""
     return _listed(_ask(path, {"cards": True}, timeout))
 
@@ -220,6 +222,8 @@ def _ask(path: Path, request: dict[str, object], timeout: float) -> dict[str, ob
             connection.connect(str(path))
             _send(connection, request)
             line = _receive_line(connection, LONGEST_REPLY, timeout)
+        except TimeoutError:
+            raise ReaderUnavailable(NO_ANSWER) from None
         except OSError:
             raise ReaderUnavailable(NOT_RUNNING) from None
     return _agreed(line)

@@ -22,7 +22,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from readers.apdu import Command, Response
-from readers.errors import ReaderError, ReaderSpecError, ReaderUnavailable
+from readers.errors import ReaderError, ReaderSpecError, ReaderUnavailable, TransmitFailed
+from readers.feedback import TakesEscape
 from readers.reader import (
     Card,
     CardPresented,
@@ -170,6 +171,12 @@ class RecordingCard:
         """As the card does, where its reader can be asked again."""
         if isinstance(self._card, UidWitness):
             self._card.read_uid()
+
+    def escape(self, data: bytes) -> bytes:
+        """To the reader itself, and not written down; raises TransmitFailed, also where its card has no such way."""
+        if not isinstance(self._card, TakesEscape):
+            raise TransmitFailed("There is no way to this reader itself.")
+        return self._card.escape(data)
 
     def transmit(self, command: Command) -> Response:
         """One exchange, written down before its answer is given on; raises what the card's own raises."""

@@ -1,6 +1,5 @@
 """`kiosk credentials`: the site's card keys, and blank cards that become the site's. On record under unix:NAME."""
 
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -12,16 +11,16 @@ from kiosk.access.ladder import desfire_application, key_folder, ladder_settings
 from kiosk.audit import TrailPort
 from kiosk.build import Premises
 from kiosk.cli.audit import unix_principal
+from kiosk.cli.question import agreed
 from kiosk.cli.reader import opened
 from kiosk.cli.taps import PATIENCE, say
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.errors import Cancelled, ConfigError, NotAllowed
 from kiosk.operations.issue_cards import MakeKeys, PersonaliseCard
-from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk, perform
 from readers.credentials.aes_keys import AesKeyStore, KeyUnavailable
-from readers.credentials.desfire_issue import CARD_KEY, MASTER_KEY, DesfireIssue
+from readers.credentials.desfire_issue import DesfireIssue
 from readers.credentials.desfire_personalise import Personalised, Progress, Step, personalise, plan
 from readers.credentials.desfire_state import CardState, look
 from readers.credentials.key_maker import make_key
@@ -30,7 +29,6 @@ from readers.reader import Card, CardPresented, Reader, ReaderDetached, ReaderFa
 
 LOOK = 1.0
 NOTHING_WRITTEN = "Nothing was written."
-YES = frozenset({"y", "yes"})
 
 
 def make_keys(options: Namespace) -> int:
@@ -42,14 +40,15 @@ def make_keys(options: Namespace) -> int:
         raise ConfigError("The configuration enables no cards that need keys: see [credentials].")
     made = set()
     with premises.trail() as trail:
-        for name in perform(_desk(trail), unix_principal(), MakeKeys(names, partial(make_key, folder))):
+        for name in perform(_desk(premises, trail), unix_principal(), MakeKeys(names, partial(make_key, folder))):
             made.add(name)
             print(f"{name}: made.", flush=True)
     for name in names:
         if name not in made:
             print(f"{name}: there already, left as it is.")
     say(f"Keys are in {folder}. Keep a copy in a safe place: without its keys a card is worth nothing.")
-    issuing = sorted({MASTER_KEY, CARD_KEY} & set(names))
+    desfire = premises.config.credentials.desfire
+    issuing = sorted({desfire.master_key, desfire.card_key} & set(names))
     if issuing:
         say(f"{' and '.join(issuing)} only issue cards: a kiosk at the wall works without them, and should.")
     return 0
@@ -63,7 +62,7 @@ def personalise_desfire(options: Namespace) -> int:
     _require_keys(issue, keys)
     spec = options.reader or premises.config.readers.specs[0]
     with premises.trail() as trail, opened(spec, options.socket) as reader, _tapped(reader) as card:
-        _personalise(_desk(trail), card, issue, keys)
+        _personalise(_desk(premises, trail), card, issue, keys)
     return 0
 
 
@@ -72,7 +71,7 @@ def _personalise(desk: Desk, card: Card, issue: DesfireIssue, keys: AesKeyStore)
     state = look(card, issue, keys)
     steps = plan(state, issue)
     _show(state, steps)
-    if steps != (Step.VERIFY,) and not _agreed("Write this to the card? [y/N] "):
+    if steps != (Step.VERIFY,) and not agreed("Write this to the card? [y/N] "):
         raise Cancelled(NOTHING_WRITTEN)
     work = partial(personalise, card, issue, keys, state.uid)
     act = PersonaliseCard(state.uid, issue.application.identifier.hex().upper(), work)
@@ -133,12 +132,14 @@ def _presented(reader: Reader) -> CardPresented:
 
 
 def _issue(config: KioskConfig, *, hides_uid: bool) -> DesfireIssue:
-    if not config.credentials.desfire.enabled:
+    table = config.credentials.desfire
+    if not table.enabled:
         raise ConfigError("The configuration does not enable DESFire cards: see [credentials.desfire].")
-    if hides_uid and not config.credentials.desfire.uid_key:
+    if hides_uid and not table.uid_key:
         raise ConfigError("--random-uid needs credentials.desfire.uid_key: without it no kiosk knows such a card.")
     try:
-        return DesfireIssue(desfire_application(config.credentials), hides_uid)
+        application = desfire_application(config.credentials)
+        return DesfireIssue(application, hides_uid or table.random_uid, table.master_key, table.card_key)
     except ReaderError as error:
         raise ConfigError(f"credentials.desfire: {error}.") from None
 
@@ -168,10 +169,5 @@ def _key_names(config: KioskConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _desk(trail: TrailPort) -> Desk:
-    return Desk(TrailLedger(trail, say), lambda _: False)
-
-
-def _agreed(question: str) -> bool:
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().casefold() in YES
+def _desk(premises: Premises, trail: TrailPort) -> Desk:
+    return Desk(premises.ledger(trail, say), lambda _: False)

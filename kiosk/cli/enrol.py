@@ -1,11 +1,11 @@
 """`kiosk staff enrol`: a card is tapped, says what it can prove, and becomes somebody's."""
 
-import sys
 from argparse import Namespace
 
 from kiosk.access.person import Person
 from kiosk.cli.card_words import advice, lines
 from kiosk.cli.office import Office, office
+from kiosk.cli.question import agreed
 from kiosk.cli.taps import PATIENCE, Taps, say, taps
 from kiosk.errors import Cancelled, NotAllowed
 from kiosk.operations.staff import EnrolBadge, described
@@ -13,13 +13,12 @@ from readers.credentials.claim import Claim, Refusal
 from readers.credentials.ladder import Ladder
 
 NOTHING_DONE = "Nothing was enrolled."
-YES = frozenset({"y", "yes"})
 
 
 def run(options: Namespace) -> int:
     """Waits for the card, shows what it can prove, asks, has it tapped once more, and enrols its best scheme."""
     with office(options) as at:
-        person = at.person(options.user_id)
+        person = at.active_person(options.user_id)
         ladder = at.ladder()
         config = at.premises.config
         specs = (options.reader,) if options.reader else config.readers.specs
@@ -50,14 +49,9 @@ def _wanted(at: Office, person: Person, taken: Taps, ladder: Ladder, *, sure: bo
     answer = tapped.answer
     if isinstance(answer, Refusal) or at.directory.by_claim(answer) is not None or sure:
         return answer
-    if not _agreed(f"Enrol it by {answer.kind} for {person.user_id}? [y/N] "):
+    if not agreed(f"Enrol it by {answer.kind} for {person.user_id}? [y/N] "):
         raise Cancelled(NOTHING_DONE)
     say(f"Take it away, then tap it once more. Waiting {PATIENCE:.0f} seconds.")
     if taken.wait().key != tapped.key:
         raise NotAllowed(f"That was another card. {NOTHING_DONE}")
     return answer
-
-
-def _agreed(question: str) -> bool:
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().casefold() in YES

@@ -16,6 +16,7 @@ from readers.credentials.claim import Claim, Refusal
 from readers.credentials.counters import MemoryCounters
 from readers.credentials.ladder import Ladder
 from readers.credentials.standard import standard_ladder
+from readers.feedback import Signal
 from readers.reader import (
     Card,
     CardPresented,
@@ -59,10 +60,11 @@ class Printer:
             case ReaderFault():
                 self.line({"event": "fault", "reader": event.reader.name, "reason": event.reason})
 
-    def card(self, presented: CardPresented, card: Card, answer: Claim | Refusal) -> None:
+    def card(self, presented: CardPresented, card: Card, answer: Claim | Refusal) -> Signal:
         """A card's line, once it has said who it is; its UID is remembered for the line of its removal."""
         self._uids[presented.reader.name, presented.presentation] = uid_of(card.uid)
         self.line(describe(presented, card, answer))
+        return Signal.ACCEPTED if isinstance(answer, Claim) else Signal.REFUSED
 
     def line(self, line: Line) -> None:
         """One line, flushed: whoever reads it may act on it. When nobody reads any more it is enough."""
@@ -141,7 +143,7 @@ def _watch(options: Namespace, config: KioskConfig | None, ladder: Ladder) -> in
         print(f"kiosk: the watch stumbled: {type(error).__name__}", file=sys.stderr)
 
     with opened(spec, options.socket, config) as reader, _recorded(reader, options.record) as watched:
-        watch = ReaderWatch(watched, printer.event, on_card, on_crash=on_crash)
+        watch = ReaderWatch(watched, printer.event, on_card, on_crash=on_crash, shows_working=True)
         watch.start()
         try:
             printer.enough.wait()

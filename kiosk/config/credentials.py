@@ -46,7 +46,8 @@ class PivConfig(Section):
 class DesfireConfig(Section):
     """[credentials.desfire]: the site's application on MIFARE DESFire. `application` and `system_identifier` in hex.
 
-    `uid_key` is empty where no card has a random UID. `messaging` are tried in turn.
+    `uid_key` is empty where no card has a random UID. `messaging` are tried in turn. `master_key`, `card_key` and
+    `random_uid`, that each new card hides its UID, are for issuing cards: a kiosk at the wall needs none of them.
     """
 
     enabled: bool = False
@@ -59,12 +60,20 @@ class DesfireConfig(Section):
     uid_key: Annotated[str, optional_key_name] = ""
     system_identifier: Annotated[str, hexadecimal(0, 21)] = ""
     messaging: Annotated[tuple[str, ...], messagings] = ("ev2", "ev1")
+    master_key: Annotated[str, key_name] = "desfire-master"
+    card_key: Annotated[str, key_name] = "desfire-card"
+    random_uid: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.enabled and (len(self.application) != 6 or not int(self.application, 16)):
             raise ConfigError("application must be the 6 hexadecimal digits of the site's application, not 000000.")
         _two_keys((self.read_key, self.read_key_number), (self.uid_key, self.uid_key_number), "read_key")
+        for name, others in (("master_key", ()), ("card_key", (self.master_key,))):
+            if getattr(self, name) in (self.read_key, self.uid_key, *others):
+                raise ConfigError(f"{name} must be another key than those beside it: each does something else.")
+        if self.random_uid and not self.uid_key:
+            raise ConfigError("random_uid must be false without uid_key: no kiosk would know such a card.")
 
 
 @dataclass(frozen=True)

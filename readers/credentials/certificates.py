@@ -26,7 +26,14 @@ PROCESSED = (
 )
 PROCESSED_IN_AUTHORITIES = (*PROCESSED, x509.PolicyConstraints.oid, x509.InhibitAnyPolicy.oid)
 Value = TypeVar("Value", bound=x509.ExtensionType)
-UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class CertificateFault(Enum):

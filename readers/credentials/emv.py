@@ -98,17 +98,17 @@ class EmvScheme:
         return card.takes_apdus
 
     def identify(self, card: Card) -> Claim | Refusal | None:
-        """A claim on the keyed hash, a Refusal where there is a payment application without one, None where none is.
+        """A claim on the keyed hash, a Refusal where there is a directory or application without one, else None.
 
         `card` follows 61xx. Raises what `card.transmit` raises; no traceback of it holds account data.
         """
         directory = card.transmit(select(DIRECTORY))
-        if directory.status_word not in (OK, NOT_FOUND):
+        if directory.status_word not in (OK, NOT_FOUND) or (directory.status_word == OK and not directory.data):
             return None
         try:
             names = applications(directory) if directory.status_word == OK else FALLBACK_APPLICATIONS
         except TlvError:
-            return None
+            return _refuse(RefusalReason.MISBEHAVED, card)
         refusal = None if directory.status_word == NOT_FOUND else _refuse(RefusalReason.NOT_READY, card)
         for name in names:
             outcome = self._try(card, name)

@@ -78,15 +78,16 @@ class SunScheme:
         return card.takes_apdus
 
     def identify(self, card: Card) -> Claim | Refusal | None:
-        """A claim on the UID, a Refusal for a message that is forged or old, None where there is no such message.
+        """A claim on the UID, a Refusal for a message that is garbled, forged or old, None where there is none.
 
         Raises what `card.transmit` raises.
         """
         seen = card.uid
-        message = self._read(card)
-        if message is None:
-            return None
+        file = self._read(card)
         try:
+            message = SunMessage.parse(file, self._tag.layout)
+            if message is None:
+                return None
             state = message.open(self._keys.shared(self._tag.meta_key))
             key = self._keys.diversified(self._tag.file_key, self._tag.diversification(state.uid))
             message.verify(state, key)
@@ -107,18 +108,21 @@ class SunScheme:
             return _refusal(RefusalReason.COUNTER_UNAVAILABLE, seen)
         return Claim(KIND, state.uid.value, state.uid, self.assurance, fingerprint(KIND, state.uid.value))
 
-    def _read(self, card: Card) -> SunMessage | None:
-        """Reads that follow one another without another command between them share one counter."""
+    def _read(self, card: Card) -> bytes:
+        """What there is of the file, up to the end of a message; nothing from another card.
+
+        Reads that follow one another without another command between them share one counter.
+        """
         for command in (SELECT, SELECT_NDEF_FILE):
             if card.transmit(command).status_word != OK:
-                return None
+                return b""
         size, file = self._tag.layout.size, b""
         while len(file) < size:
             part = card.transmit(read_binary(len(file), min(CHUNK, size - len(file))))
             if part.status_word != OK or not part.data:
-                return None
+                break
             file += part.data
-        return SunMessage.parse(file[:size], self._tag.layout)
+        return file[:size]
 
 
 def read_binary(offset: int, size: int) -> Command:

@@ -12,6 +12,13 @@ from readers.errors import ReaderError
 
 LARGEST_FILE = 64 * 1024 * 1024
 PEM = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 Stamp = tuple[int, int, int]
 
@@ -44,7 +51,7 @@ class RevocationFile:
             self._lists = _lists(self._path.read_bytes())
         except OSError as error:
             raise ReaderError(f"{self._path}: {error.strerror}") from None
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        except UNREADABLE:
             raise ReaderError(f"{self._path}: not a revocation list that can be checked") from None
         self._stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
 
@@ -52,6 +59,12 @@ class RevocationFile:
         """What the newest valid list by `issuer` says about `certificate` at `now` (UTC)."""
         if not self._is_current():
             return Revocation.UNKNOWN
+        try:
+            return self._look_up(certificate, issuer, now)
+        except UNREADABLE:  # a part of a list is read only when it is asked for
+            return Revocation.UNKNOWN
+
+    def _look_up(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Revocation:
         fitting = [known for known in self._lists if _is_believed(known, issuer, now)]
         if not fitting:
             return Revocation.UNKNOWN
@@ -81,7 +94,9 @@ def _lists(content: bytes) -> tuple[x509.CertificateRevocationList, ...]:
 
 
 def _is_complete(known: x509.CertificateRevocationList) -> bool:
-    """False for delta and indirect lists and for those of some reasons only (RFC 5280 5.2.4, 5.2.5)."""
+    """False for delta and indirect lists and for those of some reasons only (RFC 5280 5.2.4, 5.2.5), or of nobody."""
+    if not known.issuer.rdns:
+        return False
     for extension in known.extensions:
         value = extension.value
         if isinstance(value, x509.IssuingDistributionPoint):

@@ -13,6 +13,7 @@ COUNTER_SIZE = 3
 PICC_DIGITS = 2 * BLOCK
 MAC_DIGITS = 2 * MAC_SIZE
 MAX_FILE = 256
+DIGITS = b"0123456789ABCDEFabcdef"
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,20 @@ class SunMessage:
 
     @classmethod
     def parse(cls, file: bytes, layout: SunLayout) -> "SunMessage | None":
-        """The message in an NDEF file (length bytes included); None where the file holds no digits in those places."""
-        picc_data = _digits(file[layout.picc_data : layout.picc_data + PICC_DIGITS], PICC_DIGITS)
-        mac = _digits(file[layout.mac : layout.mac + MAC_DIGITS], MAC_DIGITS)
-        if picc_data is None or mac is None:
+        """The message in an NDEF file (length bytes included), of which less may have come than the layout wants.
+
+        None where less than half of its digits are in their places: another tag's file. Raises ProofFailed where more
+        are, and not all.
+        """
+        picc_data = file[layout.picc_data : layout.picc_data + PICC_DIGITS]
+        mac = file[layout.mac : layout.mac + MAC_DIGITS]
+        found = sum(character in DIGITS for character in picc_data + mac)
+        if 2 * found < PICC_DIGITS + MAC_DIGITS:
             return None
-        return cls(picc_data, file[layout.mac_input : layout.mac], mac)
+        if found < PICC_DIGITS + MAC_DIGITS:
+            raise ProofFailed("A message with digits missing")
+        covered = file[layout.mac_input : layout.mac]
+        return cls(bytes.fromhex(picc_data.decode("ascii")), covered, bytes.fromhex(mac.decode("ascii")))
 
     def open(self, meta_key: bytes) -> "TagState":
         """The UID and counter under SDMMetaReadKey; raises ProofFailed where another key made them."""
@@ -83,12 +92,3 @@ class TagState:
 def session_mac_key(file_key: bytes, state: TagState) -> bytes:
     """The key of one read's MAC (AN12196 3.4.4.1)."""
     return cmac(file_key, SESSION_MAC_CONTEXT + bytes(state))
-
-
-def _digits(text: bytes, count: int) -> bytes | None:
-    if len(text) != count or not text.isalnum():
-        return None
-    try:
-        return bytes.fromhex(text.decode("ascii"))
-    except ValueError:
-        return None

@@ -231,3 +231,11 @@ def test_the_usual_place_is_in_the_users_runtime_directory(monkeypatch: pytest.M
     assert control.default_path() == Path(f"/run/user/7/imaging-kiosk-{os.getuid()}/reader.sock")
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert control.default_path().name == "reader.sock"
+
+
+def test_a_reader_that_is_too_busy_to_answer_is_not_called_absent(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(str(tmp_path / "reader.sock"))
+        busy.listen()
+        with pytest.raises(ReaderUnavailable, match="does not answer"):
+            control.tap(tmp_path / "reader.sock", "badge", timeout=0.2)

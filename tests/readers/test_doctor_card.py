@@ -146,6 +146,13 @@ def test_the_command_describes_a_card_on_pcscd(
     assert "answers to: PKOC" in printed
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_a_wait_that_is_no_time_is_misuse(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["simulated", "--wait", seconds])
+    assert "--wait: 0 to 86400 seconds, please" in capsys.readouterr().err
+
+
 def test_an_unknown_specification_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["osdp:/dev/ttyUSB0", "--wait", "0"]) == 1
     printed = capsys.readouterr().out

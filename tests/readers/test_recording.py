@@ -15,9 +15,10 @@ from readers.credentials.claim import Claim, Refusal, RefusalReason
 from readers.credentials.iso14443 import UidScheme
 from readers.credentials.ladder import Ladder
 from readers.credentials.pkoc import PkocScheme
-from readers.errors import CardGone, ReaderError, ReaderSpecError, ReaderUnavailable
+from readers.errors import CardGone, ReaderError, ReaderSpecError, ReaderUnavailable, TransmitFailed
+from readers.feedback import Signal, show
 from readers.reader import CardPresented, CardRemoved, ReaderAttached, ReaderEvent
-from readers.recording import Recording, RecordingReader
+from readers.recording import Recording, RecordingCard, RecordingReader
 from readers.registry import open_reader
 from readers.simulated import SimulatedReader
 from readers.virtual.card import VirtualCard
@@ -26,10 +27,11 @@ from readers.virtual.pkoc_phone import PkocPhone
 from readers.virtual.recorded_card import Replay
 from readers.virtual.uid_card import UidCard
 from tests.pcscd import PcscWithVpcd
-from tests.readers.cards import FIXED_UID, EchoCard, ManualClock, RecordedNonces
+from tests.readers.cards import FIXED_UID, EchoCard, ManualClock, RecordedNonces, ScriptedCard
 from tests.readers.credentials.aes_cards import IDENTITY, UID
 from tests.readers.credentials.site import ROWS, Row, Site
 from tests.readers.credentials.test_emv import NUMBER, REFERENCE
+from tests.readers.test_feedback import ACR1252, ACR1252_BYTES, EscapeCard
 
 ROW = {str(row): row for row in ROWS}
 HEAD = '{"recording": 1}\n'
@@ -353,3 +355,17 @@ def test_a_replayed_card_that_broke_breaks_again(tmp_path: Path, clock: ManualCl
     assert [type(event) for event in reader.wait(0.0)] == [CardRemoved]
     with pytest.raises(CardGone), reader.connect(again):
         pytest.fail("entered")
+
+
+@pytest.mark.parametrize("signal", list(Signal))
+def test_a_readers_lights_answer_while_it_is_recorded(tmp_path: Path, signal: Signal) -> None:
+    card = EscapeCard()
+    with Recording(tmp_path / "session") as recording:
+        show(signal, ACR1252, RecordingCard(card, recording, 1))
+    assert card.escaped == ACR1252_BYTES[signal]
+    assert "exchange" not in (tmp_path / "session").read_text(), "the reader was spoken to, and no card"
+
+
+def test_a_card_without_a_way_to_its_reader_has_none_while_it_is_recorded(tmp_path: Path) -> None:
+    with Recording(tmp_path / "session") as recording, pytest.raises(TransmitFailed):
+        RecordingCard(ScriptedCard([]), recording, 1).escape(b"")

@@ -159,7 +159,7 @@ def test_a_phone_is_enrolled_by_its_key_after_a_question_and_a_second_tap(desk: 
     assert said[1].split()[0] == "pkoc"
     assert "ms  proved itself  pkoc:" in said[1]
     assert [line.split()[0] for line in said[2:-1]] == ["iso14443"]
-    assert "refused: This phone shows a different number at every tap." in said[2]
+    assert "refused: This phone or card shows a different number at every tap." in said[2]
     intent, outcome = desk.records()
     fingerprint = said[1].split()[-1]
     assert outcome.summary == f"Enrol a pkoc credential ({fingerprint}) for a.weber: done"
@@ -203,7 +203,7 @@ def test_anything_but_yes_enrols_nothing(desk: Desk) -> None:
 def test_a_phone_without_an_app_is_refused_on_record_with_advice(desk: Desk) -> None:
     with tapped(desk, "bare-phone") as enrolling:
         assert enrolling.wait() == 1
-        enrolling.await_error("kiosk: This phone shows a different number at every tap.")
+        enrolling.await_error("kiosk: This phone or card shows a different number at every tap.")
         enrolling.await_text("A phone could prove itself: install a PKOC app on it.")
     _, outcome = desk.records()
     assert outcome.actor.badge == ("uid:08112233",)
@@ -240,6 +240,13 @@ def test_nobody_is_enrolled_who_is_not_there(desk: Desk) -> None:
     code, said, error = desk.staff("enrol", "x.y")
     assert (code, said) == (1, "")
     assert error == "kiosk: There is nobody of that user ID. `kiosk staff list` shows who there is.\n"
+
+
+def test_somebody_who_is_disabled_is_not_asked_to_tap(desk: Desk) -> None:
+    assert desk.staff("disable", "b.new")[0] == 0
+    code, said, error = desk.staff("enrol", "b.new")
+    assert (code, said) == (1, "")
+    assert error == "kiosk: b.new is disabled. `kiosk staff enable b.new` takes that back.\n"
 
 
 def test_the_wait_for_a_tap_has_an_end() -> None:

@@ -1,4 +1,4 @@
-"""`kiosk read --record` writes what a reader saw, "simulated:replay=FILE" shows it again; scenarios tap by themselves."""
+"""`kiosk read --record` writes what a reader saw, "simulated:replay=FILE" shows it again; scenarios tap alone."""
 
 import json
 import stat

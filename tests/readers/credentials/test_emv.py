@@ -236,9 +236,16 @@ def test_a_directory_without_applications_asks_for_the_owner() -> None:
 def test_a_card_without_a_payment_application_is_left_to_other_schemes() -> None:
     assert identify(UidCard(FIXED_UID, takes_apdus=True)) is None
     assert scheme().identify(ScriptedCard([ok(b"")])) is None
-    assert scheme().identify(ScriptedCard([ok(b"\x01\x02\x03")])) is None
     assert scheme().identify(ScriptedCard([Response(b"", 0x6D00)])) is None
     assert scheme().identify(ScriptedCard([Response(b"", 0x6A82), *[ok(b"")] * 4])) is None
+
+
+@pytest.mark.parametrize("told", [b"\x01\x02\x03", b"\x6f\x20\x84", build(0x70, b""), PPSE[:-1], bytes(4)])
+def test_a_directory_that_cannot_be_read_never_falls_back_to_the_uid(told: bytes) -> None:
+    refusal = Ladder([scheme(), UidScheme()], ManualClock()).identify(ScriptedCard([ok(told)], uid=FIXED_UID))
+    assert reason(refusal) is RefusalReason.MISBEHAVED
+    assert isinstance(refusal, Refusal)
+    assert refusal.scheme == "emv"
 
 
 def test_without_a_key_no_card_is_anybody() -> None:
