@@ -46,7 +46,7 @@ class TimedCard:
         self.answers: list[float] = []
 
     @property
-    def uid(self) -> Uid:
+    def uid(self) -> Uid | None:
         self.answers.append(time.monotonic())
         return self._card.uid
 

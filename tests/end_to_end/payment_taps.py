@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from kiosk.access.entered_pin import EnteredPin
-from kiosk.audit import Trail
-from kiosk.build import DemoParts, People, Premises, build
+from kiosk.audit import TrailPort
+from kiosk.build import DemoParts, build
 from kiosk.config.model import Kiosk, KioskConfig, Limits, Readers, SessionRules
 from kiosk.demo.site import demo_credentials, prepare
 from kiosk.demo.staff import CARDS, DEMO_PIN, enrol
@@ -27,6 +27,7 @@ from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk, finish, perform
 from kiosk.operations.principal import System
 from kiosk.operations.staff import EnrolBadge
+from kiosk.premises import People, Premises
 from readers.credentials.claim import Claim
 from readers.reader import CardPresented
 from readers.recording import Recording, RecordingReader
@@ -113,7 +114,7 @@ def frames() -> Iterator[FrameType]:
             frame = frame.f_back
 
 
-def give(card: DistantCard, premises: Premises, trail: Trail, people: People) -> None:
+def give(card: DistantCard, premises: Premises, trail: TrailPort, people: People) -> None:
     """Enrols the first card for one of the demo's people, as it reads now."""
     reader = SimulatedReader()
     reader.open()

@@ -5,6 +5,7 @@ import secrets
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def test_no_digit_of_any_number_is_in_anything_that_a_kiosk_keeps(tmp_path: Path
         try:
             told = serve(near)
             core, living = memory(kiosk.pid), everything_in(tmp_path)
-            near.sendall(PACKED)
+            with suppress(BrokenPipeError):  # a kiosk that fell says why below
+                near.sendall(PACKED)
             assert kiosk.wait(SECONDS) == 0, shown.read_text(errors="replace")[-2000:]
         finally:
             kiosk.kill()

@@ -22,6 +22,8 @@ def main() -> int:
     chosen = asked.target or NAMES
     if unknown := sorted(set(chosen) - set(NAMES)):
         parser.error(f"no such target: {', '.join(unknown)}")
+    if not asked.seconds > 0:
+        parser.error("--seconds must be more than 0")
     if asked.input is not None:
         for name in chosen:
             target(name).check(asked.input)

@@ -27,6 +27,7 @@ from tests.fuzz.target import Target, require
 from tests.readers.cards import FIXED_UID, RANDOM_UID, ManualClock
 
 UIDS = (FIXED_UID, RANDOM_UID, None, Uid(b"\x88\x01\x02\x03"), Uid(bytes(7)), Uid.from_hex("08010203040506"))
+OTHER_STATUS_WORDS = tuple(map(bytes.fromhex, ("6A82", "6110", "911C", "91AE", "91AF")))
 LONGEST_COMMAND = 261
 LONGEST_ANSWER = 65_536
 GENERATE_AC = 0xAE
@@ -103,6 +104,9 @@ class Climb:
             for count in range(len(talking.said)):
                 for step in Step:
                     yield bytes((number, 0)) + bytes(count) + bytes((step, 1, 1, 1))
+                yield bytes((number, 0)) + bytes(count) + bytes((Step.WAIT, 255))
+                for status in OTHER_STATUS_WORDS:
+                    yield bytes((number, 0)) + bytes(count) + bytes((Step.STATUS,)) + status
 
     @staticmethod
     def _judge_card(card: MeddledCard, start: float) -> None:

@@ -128,7 +128,7 @@ def planted() -> Target:
             return
         require(found is None or len(found) != 2, "The planted fault")
 
-    return Target("planted", check, lambda: (build(0x70, build(0x5B, b"\x01\x02")),))
+    return Target("planted", check, lambda: (bytes.fromhex("70045A01AA00"),))
 
 
 def _count(objects: Iterable[Tlv]) -> int:

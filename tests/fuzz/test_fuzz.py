@@ -19,7 +19,7 @@ from tests.fuzz.target import Broken
 from tests.fuzz.targets import NAMES, PLANTED, target
 from tests.readers.cards import ManualClock
 
-MOMENT = 1.0
+MOMENT = 0.5
 LONG = 600
 UNTIL_FOUND = 60
 
@@ -66,6 +66,13 @@ def test_an_unknown_target_is_named() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "nothing"]
     done = subprocess.run(command, cwd=ROOT, check=False, timeout=60, capture_output=True, text=True)
     assert (done.returncode, "nothing" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan"])
+def test_no_time_at_all_is_misuse(seconds: str) -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "tlv", "--seconds", seconds]
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, "more than 0" in done.stderr) == (2, True)
 
 
 class Careless:
