@@ -23,5 +23,5 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards."""
-        return time.monotonic()
+        """Seconds that never run backwards; those that the machine slept through count."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

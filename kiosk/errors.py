@@ -9,8 +9,10 @@ KioskError
  │    └── DirectoryUnavailable   it cannot be read or written: nobody gets in
  ├── ImagingError
  │    ├── PeerUnreachable   no connection, or no answer in time
+ │    │    └── PeerUntrusted   TLS: it could not prove who it is, or did not believe us
  │    ├── PeerRefused       the peer said no: association rejected, context not granted, failure status
- │    │    └── PeerBusy     it said: not now
+ │    │    ├── PeerBusy     it said: not now
+ │    │    └── PeerLacks    it does not offer the service: no presentation context granted
  │    ├── PeerAborted       the association broke off
  │    ├── UnreadableObject  a DICOM object that cannot be parsed or shown
  │    └── WorkerDied        the imaging worker ended in the middle of this call
@@ -55,12 +57,20 @@ class PeerUnreachable(ImagingError):
     """No connection, or no answer within the configured time."""
 
 
+class PeerUntrusted(PeerUnreachable):
+    """TLS did not come about: the peer could not prove who it is, or did not believe us."""
+
+
 class PeerRefused(ImagingError):
     """The peer rejected the association, granted no context, or answered with a failure status."""
 
 
 class PeerBusy(PeerRefused):
     """The peer rejected the association for now: congested, or at its limit."""
+
+
+class PeerLacks(PeerRefused):
+    """The peer granted no presentation context for what was wanted."""
 
 
 class PeerAborted(ImagingError):

@@ -129,6 +129,7 @@ def _key_complaints(config: KioskConfig, environment: Mapping[str, str]) -> Iter
                 usable[name] = keys.shared(name)
             except KeyUnavailable as error:
                 fix = f"Put the key's 32 hexadecimal digits into {folder / name}{SUFFIX}, mode 0600"
+                fix += " (`kiosk credentials keys make` makes one for new cards)"
                 yield Complaint(f"credentials.{scheme} has no key: {error}.", _mended(fix, scheme))
         for one, other in combinations(usable, 2):
             if usable[one] == usable[other]:

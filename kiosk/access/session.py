@@ -97,8 +97,8 @@ class SessionBook:
         """The session that has not ended, even when it is overdue; `require` is what acts ask."""
         return self._session
 
-    def open(self, granted: Granted, claim: Claim) -> OpenSession:
-        """Opens a session for the one who was granted it with this claim.
+    def open(self, granted: Granted, claim: Claim, session_id: str = "") -> OpenSession:
+        """Opens a session for the one who was granted it with this claim, under that id or a new one.
 
         Raises NotAllowed while another is open, and for a claim other than the one that was granted.
         """
@@ -110,7 +110,7 @@ class SessionBook:
         now = self._clock.monotonic()
         opened_at = self._clock.now()
         self._session = OpenSession(
-            session_id=secrets.token_hex(16),
+            session_id=session_id or secrets.token_hex(16),
             person=granted.person,
             credential=credential,
             kind=claim.kind,

@@ -45,22 +45,19 @@ def encode_body(entry: Entry, time: datetime, source: AuditSource) -> bytes:
 def decode_body(body: bytes) -> tuple[Entry, datetime, AuditSource]:
     """What `encode_body` was given; raises RecordError with the path of what does not fit."""
     top = fields_of(loads(body), "")
-    entry = Entry(
-        act=top.text("act"),
-        act_id=top.text("act_id"),
-        phase=top.choice("phase", Phase),
-        actor=_actor(top.child("actor")),
-        summary=top.text("summary"),
-        outcome=top.optional_choice("outcome", Outcome),
-        messages=tuple(_message(item) for item in top.children("messages")),
-        proof=_proof(top.child("proof")) if "proof" in top else None,
-        details=tuple(top.pairs("details")),
-        patient=_patient(top.child("patient")) if "patient" in top else None,
-    )
-    time = _time(top.text("time"))
+    entry = _entry(top)
+    time = parse_time(top.text("time"))
     source = _source(top.child("source"))
     top.end()
     return entry, time, source
+
+
+def decode_entry(value: object) -> Entry:
+    """The entry whose JSON values `entry_fields` gave; raises RecordError."""
+    top = fields_of(value, "entry")
+    entry = _entry(top)
+    top.end()
+    return entry
 
 
 def encode_record(record: Record, **more: object) -> bytes:
@@ -94,10 +91,36 @@ def dumps(value: object) -> bytes:
     return ENCODER.encode(value).encode("ascii")
 
 
+def time_text(time: datetime) -> str:
+    """A time with a zone, in UTC with microseconds."""
+    return time.astimezone(UTC).strftime(TIME_FORMAT)
+
+
+def parse_time(text: str) -> datetime:
+    """The time that `time_text` wrote; raises RecordError."""
+    try:
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise RecordError("time: expected UTC with microseconds") from None
+
+
 def body_fields(entry: Entry, time: datetime, source: AuditSource) -> Json:
     """The body as JSON values."""
     if time.tzinfo is None:
         raise ValueError("The time of a record has a zone")
+    return {
+        **entry_fields(entry),
+        "time": time_text(time),
+        "source": {
+            "id": _text(source.source_id),
+            "type": _text(source.type),
+            **_filled(site=_text(source.enterprise_site_id)),
+        },
+    }
+
+
+def entry_fields(entry: Entry) -> Json:
+    """The entry as JSON values: the body without what the writer of the trail adds."""
     actor, proof, patient = entry.actor, entry.proof, entry.patient
     return _filled(
         act=_text(entry.act),
@@ -129,12 +152,6 @@ def body_fields(entry: Entry, time: datetime, source: AuditSource) -> Json:
         patient=None
         if patient is None
         else {"id": _text(patient.patient_id), "issuer": _text(patient.issuer), "name": _text(patient.name)},
-        time=time.astimezone(UTC).strftime(TIME_FORMAT),
-        source={
-            "id": _text(source.source_id),
-            "type": _text(source.type),
-            **_filled(site=_text(source.enterprise_site_id)),
-        },
     )
 
 
@@ -200,6 +217,25 @@ def _code_json(code: Code) -> list[str]:
     return [_text(code.value), _text(code.system), _text(code.meaning)]
 
 
+def _entry(top: Fields) -> Entry:
+    act, act_id = top.text("act"), top.text("act_id")
+    phase, outcome = top.choice("phase", Phase), top.optional_choice("outcome", Outcome)
+    if phase is Phase.OUTCOME and outcome is None:
+        raise top.wrong("outcome", "how the act ended")
+    return Entry(
+        act=act,
+        act_id=act_id,
+        phase=phase,
+        actor=_actor(top.child("actor")),
+        summary=top.text("summary"),
+        outcome=outcome,
+        messages=tuple(_message(item) for item in top.children("messages")),
+        proof=_proof(top.child("proof")) if "proof" in top else None,
+        details=tuple(top.pairs("details")),
+        patient=_patient(top.child("patient")) if "patient" in top else None,
+    )
+
+
 def _actor(fields: Fields) -> Actor:
     kind = fields.text("kind")
     if kind not in ACTOR_KINDS:
@@ -238,13 +274,6 @@ def _source(fields: Fields) -> AuditSource:
     source = AuditSource(fields.text("id"), fields.text("site", ""), fields.text("type"))
     fields.end()
     return source
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise RecordError("time: expected UTC with microseconds") from None
 
 
 def _message(fields: Fields) -> AuditMessage:

@@ -54,6 +54,15 @@ SOURCE: Final = _dcm("110153", "Source Role ID")
 DESTINATION_MEDIA: Final = _dcm("110154", "Destination Media")
 SOURCE_MEDIA: Final = _dcm("110155", "Source Media")
 
+# MediaType (CID 405)
+USB_DISK: Final = _dcm("110030", "USB Disk Emulation")
+CD: Final = _dcm("110032", "CD")
+DVD: Final = _dcm("110033", "DVD")
+SECURE_DIGITAL: Final = _dcm("110036", "Secure Digital Card")
+MEDIA_URI: Final = _dcm("110037", "URI")
+FILM: Final = _dcm("110010", "Film")
+PAPER: Final = _dcm("110038", "Paper Document")
+
 # ParticipantObjectIDTypeCode (CID 404 and RFC 3881)
 STUDY_INSTANCE_UID: Final = _dcm("110180", "Study Instance UID")
 SOP_CLASS_UID: Final = _dcm("110181", "SOP Class UID")
@@ -70,7 +79,11 @@ ROLE_REPORT: Final = 3
 ROLE_MASTER_FILE: Final = 5
 ROLE_SECURITY_USER: Final = 11
 ROLE_SECURITY_RESOURCE: Final = 13
+LIFE_CYCLE_IMPORT: Final = 2
 LIFE_CYCLE_ACCESS: Final = 6
+LIFE_CYCLE_EXPORT: Final = 10
+LIFE_CYCLE_LOGICAL_DELETION: Final = 14
+LIFE_CYCLE_ERASURE: Final = 15
 
 # NetworkAccessPointTypeCode
 MACHINE_NAME: Final = 1

@@ -95,6 +95,14 @@ class Fields:
         for index, item in enumerate(self._list(key)):
             yield fields_of(item, f"{self.path}.{key}[{index}]")
 
+    def value(self, key: str) -> object:
+        """Whatever stands there."""
+        return self._take(key)
+
+    def items(self, key: str) -> tuple[object, ...]:
+        """A list of anything; empty when it is left out."""
+        return tuple(self._list(key))
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings; empty when it is left out."""
         return self._texts(key, self._list(key))

@@ -1,30 +1,56 @@
-"""What the kiosk does, as PS3.15 A.5.3 messages: one function an act, plain values in, messages out."""
+"""What the kiosk does, as PS3.15 A.5.3 messages: one function an act, plain values in, messages out.
+
+An act of which some went well and some did not is two calls, one an outcome; a message is about one patient.
+"""
 
 from typing import Final
 
 from kiosk.audit import codes
-from kiosk.audit.message import AuditMessage, Code, Outcome, ParticipantObject, PatientRef
-from kiosk.audit.participants import Node, Process, StudyRef, Who, patient_object, study_object
+from kiosk.audit.alerts import (
+    AUDIT_LOG_NAME,
+    Messages,
+    audit_recording,
+    configuration_changed,
+    emergency_override,
+    node_refused,
+    reader_failed,
+    restricted_function,
+    roles_changed,
+    security_alert,
+    trail_changed,
+    user_changed,
+)
+from kiosk.audit.message import ActiveParticipant, AuditMessage, Code, Outcome, ParticipantObject, PatientRef
+from kiosk.audit.participants import Medium, Node, Process, StudyRef, Who, patient_object, study_object
 
 IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
-AUDIT_LOG_NAME: Final = "Security Audit Log"
-ALERT_DESCRIPTION: Final = "Alert Description"
 
-Messages = tuple[AuditMessage, ...]
-
-ALERT_SUBJECTS: Final = {
-    codes.USER_SECURITY_CHANGED: (codes.USER_IDENTIFIER, codes.ROLE_SECURITY_USER),
-    codes.NODE_AUTHENTICATION: (codes.NODE_ID, codes.ROLE_SECURITY_RESOURCE),
-    codes.HARDWARE_CONFIGURATION: (codes.NODE_ID, codes.ROLE_SECURITY_RESOURCE),
-    codes.NETWORK_CONFIGURATION: (codes.URI, codes.ROLE_MASTER_FILE),
-    codes.SECURITY_CONFIGURATION: (codes.URI, codes.ROLE_MASTER_FILE),
-    codes.SOFTWARE_CONFIGURATION: (codes.URI, codes.ROLE_MASTER_FILE),
-    codes.RESTRICTED_FUNCTION: (codes.URI, codes.ROLE_SECURITY_RESOURCE),
-    codes.OBJECT_SECURITY_CHANGED: (codes.URI, codes.ROLE_SECURITY_RESOURCE),
-    codes.SECURITY_ROLES_CHANGED: (codes.URI, codes.ROLE_SECURITY_RESOURCE),
-    codes.AUDIT_RECORDING_STOPPED: (codes.URI, codes.ROLE_SECURITY_RESOURCE),
-    codes.AUDIT_RECORDING_STARTED: (codes.URI, codes.ROLE_SECURITY_RESOURCE),
-}
+__all__ = [
+    "IMPLICIT_VR_LITTLE_ENDIAN",
+    "Messages",
+    "application_started",
+    "application_stopped",
+    "audit_log_used",
+    "audit_recording",
+    "begin_transfer",
+    "configuration_changed",
+    "emergency_override",
+    "exported",
+    "imported",
+    "instances_accessed",
+    "login",
+    "logout",
+    "node_refused",
+    "query",
+    "reader_failed",
+    "restricted_function",
+    "roles_changed",
+    "security_alert",
+    "study_deleted",
+    "trail_changed",
+    "transferred",
+    "user_changed",
+]
 
 
 def application_started(
@@ -141,40 +167,67 @@ def transferred(
     return _transfer(codes.INSTANCES_TRANSFERRED, action, who, source, destination, objects, outcome, description)
 
 
-def security_alert(
+def exported(
     who: Who,
-    event_type: Code,
-    object_id: str,
-    description: str,
-    outcome: Outcome = Outcome.SUCCESS,
-    object_name: str = "",
-    process: Process | None = None,
+    process: Process,
+    media: tuple[Medium, ...],
+    studies: tuple[StudyRef, ...],
+    patient: PatientRef,
+    outcome: Outcome,
+    description: str = "",
 ) -> Messages:
-    """Security Alert (A.5.3.11): what changed, failed or was refused, about one object.
-
-    What `object_id` identifies follows from `event_type`: a user for USER_SECURITY_CHANGED, a node for
-    HARDWARE_CONFIGURATION and NODE_AUTHENTICATION, a resource (URI) for the others. Raises ValueError for a type that
-    is no alert.
-    """
-    try:
-        id_type, role = ALERT_SUBJECTS[event_type]
-    except KeyError:
-        raise ValueError(f"{event_type.meaning} is not a security alert") from None
-    subject = ParticipantObject(
-        object_id=object_id,
-        id_type=id_type,
-        type_code=codes.SYSTEM,
-        role=role,
-        name=object_name,
-        details=((ALERT_DESCRIPTION, description.encode("utf-8", "replace")),),
+    """Export (A.5.3.4): studies of one patient left the system, onto media, film or paper."""
+    sources = (who.participant(codes.SOURCE), process.participant(codes.SOURCE))
+    destinations = tuple(medium.participant(codes.DESTINATION_MEDIA) for medium in media)
+    return _carried(
+        codes.EXPORT,
+        "R",
+        (*sources, *destinations),
+        studies,
+        patient,
+        codes.LIFE_CYCLE_EXPORT,
+        outcome,
+        description,
     )
-    participants = (who.participant(), *((process.participant(),) if process else ()))
-    return (AuditMessage(codes.SECURITY_ALERT, "E", outcome, (event_type,), description, participants, (subject,)),)
 
 
-def restricted_function(who: Who, act: str, description: str, outcome: Outcome = Outcome.SERIOUS) -> Messages:
-    """Security Alert, Use of Restricted Function: somebody tried an act that they may not do; it was refused."""
-    return security_alert(who, codes.RESTRICTED_FUNCTION, f"urn:kiosk:act:{act}", description, outcome, act)
+def imported(
+    who: Who,
+    process: Process,
+    media: tuple[Medium, ...],
+    studies: tuple[StudyRef, ...],
+    patient: PatientRef,
+    outcome: Outcome,
+    description: str = "",
+) -> Messages:
+    """Import (A.5.3.5): studies of one patient came in from media."""
+    destinations = (who.participant(codes.DESTINATION), process.participant(codes.DESTINATION))
+    sources = tuple(medium.participant(codes.SOURCE_MEDIA) for medium in media)
+    return _carried(
+        codes.IMPORT,
+        "C",
+        (*destinations, *sources),
+        studies,
+        patient,
+        codes.LIFE_CYCLE_IMPORT,
+        outcome,
+        description,
+    )
+
+
+def study_deleted(
+    who: Who,
+    process: Process,
+    studies: tuple[StudyRef, ...],
+    patient: PatientRef,
+    outcome: Outcome = Outcome.SUCCESS,
+    description: str = "",
+) -> Messages:
+    """DICOM Study Deleted (A.5.3.8): whole studies of one patient are gone from this system for good."""
+    participants = (who.participant(), process.participant())
+    return _carried(
+        codes.STUDY_DELETED, "D", participants, studies, patient, codes.LIFE_CYCLE_ERASURE, outcome, description
+    )
 
 
 def audit_log_used(
@@ -186,15 +239,6 @@ def audit_log_used(
     return (AuditMessage(codes.AUDIT_LOG_USED, "R", outcome, (), description, participants, (log,)),)
 
 
-def audit_recording(
-    who: Who, stopped: bool, log_uri: str, description: str, process: Process | None = None
-) -> Messages:
-    """Security Alert, Audit Recording Stopped (12) or, when it works again, Started (0)."""
-    event_type = codes.AUDIT_RECORDING_STOPPED if stopped else codes.AUDIT_RECORDING_STARTED
-    outcome = Outcome.MAJOR if stopped else Outcome.SUCCESS
-    return security_alert(who, event_type, log_uri, description, outcome, AUDIT_LOG_NAME, process)
-
-
 def _application(event_type: Code, who: Who, process: Process, outcome: Outcome, description: str) -> Messages:
     participants = (process.participant(codes.APPLICATION), who.participant(codes.APPLICATION_LAUNCHER))
     return (AuditMessage(codes.APPLICATION_ACTIVITY, "E", outcome, (event_type,), description, participants),)
@@ -203,6 +247,21 @@ def _application(event_type: Code, who: Who, process: Process, outcome: Outcome,
 def _authentication(event_type: Code, who: Who, node: Node, outcome: Outcome, description: str) -> Messages:
     participants = (who.participant(node=node), node.participant())
     return (AuditMessage(codes.USER_AUTHENTICATION, "E", outcome, (event_type,), description, participants),)
+
+
+def _carried(
+    event_id: Code,
+    action: str,
+    participants: tuple[ActiveParticipant, ...],
+    studies: tuple[StudyRef, ...],
+    patient: PatientRef,
+    life_cycle: int,
+    outcome: Outcome,
+    description: str,
+) -> Messages:
+    _require_studies(studies)
+    objects = (*(study_object(study, life_cycle=life_cycle) for study in studies), patient_object(patient))
+    return (AuditMessage(event_id, action, outcome, (), description, participants, objects),)
 
 
 def _transfer(

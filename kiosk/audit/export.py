@@ -1,30 +1,23 @@
-"""Records as lines: JSON, DICOM XML, or a table for people.
+"""Records as lines: JSON, DICOM XML, FHIR, comma-separated values, or a table for people.
 
-JSON and XML lines hold exactly what was recorded, in characters that print: JSON in ASCII, XML with references for
-what does not print. Lines for people pass `safe_text`. With `masked`, patients are masked in all of them.
+JSON, FHIR and XML lines hold exactly what was recorded, in characters that print: JSON in ASCII, XML with references
+for what does not print. Lines for people and for spreadsheets pass `safe_text`. With `masked`, patients are masked in
+all of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from kiosk.audit import comma_separated
 from kiosk.audit.canonical import encode_record
+from kiosk.audit.fhir import audit_events
 from kiosk.audit.mask import Mask
-from kiosk.audit.message import Outcome
-from kiosk.audit.record import Phase, Record
+from kiosk.audit.record import Record
+from kiosk.audit.table import badge_text, outcome_text, patient_text, person_text, row, utc_text
 from kiosk.audit.xml import render
-from readers.text import cell_width, safe_text
 
-NO_BADGE: Final = "-"
-GAP: Final = "  "
 WIDTHS: Final = (6, 20, 24, 40, 14, 12)
 HEADINGS: Final = ("No.", "Time (UTC)", "Person", "Badge", "Act", "Outcome", "What")
-OUTCOME_WORDS: Final = {
-    None: "-",
-    Outcome.SUCCESS: "success",
-    Outcome.MINOR: "minor (4)",
-    Outcome.SERIOUS: "serious (8)",
-    Outcome.MAJOR: "major (12)",
-}
 
 
 def jsonl(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
@@ -37,43 +30,48 @@ def jsonl(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
 
 def xml(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
     """One PS3.15 message a line, in the order of the records; records without a message give no line."""
-    mask = Mask()
-    for record in records:
-        entry = mask.record(record).entry if masked else record.entry
-        for message in entry.messages:
+    for record in _masked(records, masked):
+        for message in record.entry.messages:
             yield render(message, record.time, record.source)
+
+
+def fhir(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
+    """One FHIR R4 AuditEvent a line, JSON in ASCII, for each PS3.15 message (see `kiosk.audit.fhir`)."""
+    for record in _masked(records, masked):
+        yield from audit_events(record)
+
+
+def csv(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
+    """A header, then one record a line (RFC 4180, without line ends); no cell is a spreadsheet's formula."""
+    yield comma_separated.HEADER
+    for record in _masked(records, masked):
+        yield comma_separated.line(record)
 
 
 def show(records: Iterable[Record], *, masked: bool = False) -> Iterator[str]:
     """A heading, then one record a line: number, time, person, badge, act, outcome, and what it was about."""
-    yield _row(HEADINGS)
-    mask = Mask()
-    for record in records:
-        yield _row(_cells(mask.record(record) if masked else record))
+    yield row(HEADINGS, WIDTHS)
+    for record in _masked(records, masked):
+        yield row(_cells(record), WIDTHS)
+
+
+FORMATS: Final[dict[str, Callable[..., Iterator[str]]]] = {"csv": csv, "jsonl": jsonl, "xml": xml, "fhir": fhir}
+"""By the name of the format, what writes it: `FORMATS["xml"](records, masked=True)`."""
+
+
+def _masked(records: Iterable[Record], masked: bool) -> Iterable[Record]:
+    return map(Mask().record, records) if masked else records
 
 
 def _cells(record: Record) -> tuple[str, ...]:
-    entry, actor = record.entry, record.entry.actor
-    person = f"{actor.user_name} ({actor.user_id})" if actor.user_name else actor.user_id
-    patient = entry.patient
-    about = "" if patient is None else f"; patient {patient.name} ({'/'.join(filter(None, _ids(record)))})"
+    entry = record.entry
+    about = "" if entry.patient is None else f"; patient {patient_text(entry.patient)}"
     return (
         str(record.sequence),
-        record.time.strftime("%Y-%m-%d %H:%M:%SZ"),
-        person,
-        ";".join(actor.badge) or NO_BADGE,
+        utc_text(record.time),
+        person_text(entry.actor),
+        badge_text(entry.actor),
         entry.act,
-        "begun" if entry.phase is Phase.INTENT else OUTCOME_WORDS[entry.outcome],
+        outcome_text(entry),
         entry.summary + about,
     )
-
-
-def _ids(record: Record) -> tuple[str, str]:
-    patient = record.entry.patient
-    return (patient.patient_id, patient.issuer) if patient else ("", "")
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    *columns, last = (safe_text(cell) for cell in cells)
-    padded = (text + " " * max(0, width - cell_width(text)) for text, width in zip(columns, WIDTHS, strict=True))
-    return GAP.join((*padded, last))

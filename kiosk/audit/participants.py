@@ -73,6 +73,18 @@ Process = Node
 
 
 @dataclass(frozen=True)
+class Medium:
+    """What images are written to or read from: its label or address, and its type out of `codes` (CID 405)."""
+
+    label: str
+    media_type: Code
+
+    def participant(self, *roles: Code) -> ActiveParticipant:
+        """The medium, which never asks for anything (PS3.15 A.5.3.4, A.5.3.5)."""
+        return ActiveParticipant(self.label or self.media_type.meaning, roles=roles, media=self.media_type)
+
+
+@dataclass(frozen=True)
 class StudyRef:
     """A study, with how many instances of which SOP class were concerned where that is known."""
 
@@ -97,7 +109,7 @@ def study_object(
     )
 
 
-def patient_object(patient: PatientRef) -> ParticipantObject:
+def patient_object(patient: PatientRef, details: tuple[tuple[str, bytes], ...] = ()) -> ParticipantObject:
     """A patient as an object (1, 1, Patient Number); the ID is an HL7 CX: ID^^^ISSUER."""
     patient_id = patient.patient_id.translate(CX_ESCAPES)
     issuer = patient.issuer.translate(CX_ESCAPES)
@@ -107,4 +119,5 @@ def patient_object(patient: PatientRef) -> ParticipantObject:
         type_code=codes.PERSON,
         role=codes.ROLE_PATIENT,
         name=patient.name,
+        details=details,
     )

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from kiosk.audit import reading, store
+from kiosk.audit.boundary import Beginning
+from kiosk.audit.checkpoint import Checkpoint
 from kiosk.audit.record import Head, Record
 from kiosk.errors import TrailError
 
@@ -18,7 +20,8 @@ BUSY_SECONDS: Final = 5.0
 
 
 class ReadOnlyTrail:
-    """Reads a trail without changing it or the directory it lies in. Every method may raise TrailError.
+    """Implements `TrailReader`: reads a trail without changing it or the directory it lies in. Every method may
+    raise TrailError.
 
     A file without a write-ahead log is read as it is; one whose log a kiosk has open is read beside the kiosk;
     a copied file with a copied log is read from a private copy of both.
@@ -77,15 +80,42 @@ class ReadOnlyTrail:
         """Whose trail this is."""
         return self._read(store.identity)
 
+    def beginning(self) -> Beginning:
+        """What comes before its first record."""
+        return self._read(store.beginning)
+
     def head(self) -> Head:
         """The last record's place and hash as the file gives them."""
         return self._read(store.head)
 
     def read(self, first: int = 1, last: int | None = None) -> Iterator[Record]:
         """Records `first` to `last`, or to the one that is last when the reading begins."""
-        end = self.head().sequence
-        for start, stop in store.stretches(max(first, 1), end if last is None else min(last, end)):
+        end, first = self.head().sequence, max(first, self.beginning().sequence + 1)
+        for start, stop in store.stretches(first, end if last is None else min(last, end)):
             yield from self._stretch(start, stop)
+
+    @property
+    def uri(self) -> str:
+        """The file's address."""
+        return self._path.as_uri()
+
+    def page(self, first: int, limit: int = store.BATCH) -> tuple[Record, ...]:
+        """At most `limit` records from `first` on."""
+        return self._read(lambda connection: reading.page(connection, first, limit))
+
+    def rows(self, first: int, limit: int = store.BATCH) -> tuple[store.Row, ...]:
+        """As `page`, as they are stored."""
+        return self._read(lambda connection: tuple(store.page(connection, first, limit)))
+
+    def checkpoints(self, first: int = 1) -> Iterator[Checkpoint]:
+        """Checkpoints from number `first` on."""
+        while found := self.checkpoint_rows(first):
+            yield from map(reading.checkpoint_of, found)
+            first = found[-1].number + 1
+
+    def checkpoint_rows(self, first: int, limit: int = store.BATCH) -> tuple[store.CheckpointRow, ...]:
+        """At most `limit` checkpoints from number `first` on, as they are stored."""
+        return self._read(lambda connection: tuple(store.checkpoint_rows(connection, first, min(limit, store.BATCH))))
 
     def open_intents(self) -> tuple[Record, ...]:
         """Intents that no outcome followed, oldest first."""

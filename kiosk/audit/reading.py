@@ -1,10 +1,11 @@
 """Stored rows as records: what a trail that is written and one that is only read have in common."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from kiosk.audit import store
+from kiosk.audit import retained, store
 from kiosk.audit.canonical import decode_body
+from kiosk.audit.checkpoint import Checkpoint
 from kiosk.audit.decode import RecordError
 from kiosk.audit.record import Phase, Record
 from kiosk.errors import TrailError
@@ -31,12 +32,41 @@ def records(connection: sqlite3.Connection, first: int, last: int) -> Iterator[R
         raise TrailError(f"Record {place} of the audit trail is missing.")
 
 
-def open_intents(connection: sqlite3.Connection) -> tuple[Record, ...]:
-    """Intents that no outcome followed, oldest first; raises TrailError when what is noted as one is none."""
+def page(connection: sqlite3.Connection, first: int, limit: int) -> tuple[Record, ...]:
+    """The records of `store.page` from `first` on, or from where the trail begins now; raises TrailError when one is
+    not there or cannot be read."""
+    first = max(first, retained.deleted(connection)[0] + 1)
+    return of_rows(store.page(connection, first, limit), store.hash_before(connection, first), first)
+
+
+def of_rows(rows: Iterable[store.Row], previous: bytes, first: int) -> tuple[Record, ...]:
+    """Rows as the records that follow the hash `previous`; raises TrailError when one is not there."""
     found = []
-    for sequence in store.open_intents(connection):
+    for place, row in enumerate(rows, first):
+        if row.sequence != place:
+            raise TrailError(f"Record {place} of the audit trail is missing.")
+        found.append(record_of(row, previous))
+        previous = row.hash
+    return tuple(found)
+
+
+def open_intents(connection: sqlite3.Connection, is_left: Callable[[int], bool] = lambda _: True) -> tuple[Record, ...]:
+    """Intents that no outcome followed and whose writer `is_left`, oldest first; raises TrailError when what is noted
+    as one is none."""
+    found = []
+    for sequence, writer in store.open_intents(connection):
+        if not is_left(writer):
+            continue
         for record in records(connection, sequence, sequence):
             if record.entry.phase is not Phase.INTENT:
                 raise TrailError(f"Record {sequence} of the audit trail is noted as an open intent and is none.")
             found.append(record)
     return tuple(found)
+
+
+def checkpoint_of(row: store.CheckpointRow) -> Checkpoint:
+    """The checkpoint that a row holds; raises TrailError naming it when it cannot be read."""
+    try:
+        return Checkpoint.from_body(row.body, row.signature)
+    except RecordError as error:
+        raise TrailError(f"Checkpoint {row.number} of the audit trail cannot be read: {error}.") from None

@@ -34,8 +34,8 @@ class Actor:
 class RecordedProof:
     """What a credential signed, so that anyone can check it again.
 
-    "ecdsa-p256-sha256": `public_key` is an uncompressed point (65 bytes), `signature` r and s (64 bytes) over `nonce`;
-    a `binding` that is not empty shows what the nonce was made from: its SHA-256, cut to the nonce's 16 bytes.
+    `kiosk.audit.proofs` says what each `algorithm` keeps; a `binding` that is not empty shows what the nonce's first 16
+    bytes were made from: its SHA-256, cut.
     """
 
     algorithm: str

@@ -1,38 +1,70 @@
 """The trail: one chained, append-only file, whose writers take turns."""
 
-import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
-from kiosk.audit import reading, store
+from kiosk.audit import codes, events, reading, retained, store
+from kiosk.audit.anchor import Anchoring, AnchorSink, BrokenTrail
+from kiosk.audit.ballast import Ballast
+from kiosk.audit.boundary import Beginning, Boundary
 from kiosk.audit.canonical import encode_body
-from kiosk.audit.chain import link
-from kiosk.audit.disk import free_bytes, make_private, sync_directory
-from kiosk.audit.message import AuditSource
+from kiosk.audit.checkpoint import Checkpoint, Occasion
+from kiosk.audit.clock_watch import ClockWatch
+from kiosk.audit.disk import free_bytes
+from kiosk.audit.lock_file import DAEMON
+from kiosk.audit.message import AuditSource, Outcome
+from kiosk.audit.participants import Node, Who
+from kiosk.audit.port import TrailStatus
 from kiosk.audit.read_only import ReadOnlyTrail
-from kiosk.audit.record import Entry, Head, Phase, Receipt, Record
+from kiosk.audit.record import Actor, Entry, Head, Phase, Receipt, Record
+from kiosk.audit.trail_error import as_trail_error, sentence
+from kiosk.audit.trail_file import TrailFile
 from kiosk.clock import Clock
 from kiosk.errors import TrailError
 
+Answer = TypeVar("Answer")
+
+LARGEST_BODY: Final = 1 << 20
 RESERVE_BYTES: Final = 64 * 1024 * 1024
-TAIL: Final = 256
-BUSY_SECONDS: Final = 2.0
-CLOCK_TOLERANCE: Final = timedelta(seconds=60)
-PRIVATE_DIRECTORY: Final = 0o700
+FAILURES: Final = (*store.DATABASE_ERRORS, OSError, TrailError)
+# With these the file is not written to once more: it is not what it was, or somebody else has it.
+NO_LAST_WORDS: Final = frozenset(
+    (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
+)
+
+
+class TooLarge(TrailError):
+    """A record that no trail takes. It harms nothing, and what it was to tell of may not be done."""
+
+
+@dataclass(frozen=True)
+class TrailRules:
+    """Bounds. The clock may stray by `clock_seconds` from what it should say; a larger jump that is not put right is
+    believed after `settle_seconds`, never when 0. A checkpoint is due after `checkpoint_records`, and `ballast_bytes`
+    are kept for the last record on a full disk."""
+
+    clock_seconds: float = 60.0
+    settle_seconds: float = 600.0
+    checkpoint_records: int = 256
+    ballast_bytes: int = 1024 * 1024
 
 
 class Trail:
-    """Appends entries durably and in one order. Any thread may use it, and several processes that know its kiosk id:
-    each takes the lock for one append, and chains what others appended meanwhile before it adds its own.
+    """Appends entries durably and in one order; implements `TrailPort`. Any thread may use it, and several processes
+    that know its kiosk id: each takes the lock for one append, and chains what others appended meanwhile before it.
 
     Whatever fails while appending raises TrailError with a sentence for the screen; from then on every append is
-    refused until `reopen()` has gone through.
+    refused until `reopen()` has gone through. Where the disk is full or the clock was moved, a last record says so.
+    `keys` is the directory of the signing key and the MAC key; left out, it lies beside the file. Of those that are to
+    be `alone`, only one opens a file.
     """
 
     def __init__(
@@ -42,22 +74,39 @@ class Trail:
         source: AuditSource,
         clock: Clock,
         reserve_bytes: int = RESERVE_BYTES,
+        *,
+        keys: Path | None = None,
+        anchors: Sequence[AnchorSink] = (),
+        rules: TrailRules | None = None,
+        alone: bool = False,
     ) -> None:
         self._path = Path(path).absolute()
+        self._rules = rules or TrailRules()
         self._kiosk_id = kiosk_id
         self._source = source
         self._clock = clock
         self._reserve_bytes = reserve_bytes
         self._mutex = RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._head: Head | None = None
-        self._last_time: datetime | None = None
+        self._keys = keys or self._beside(".keys")
+        self._ballast = Ballast(self._beside(".ballast"), self._rules.ballast_bytes)
+        self._watch = ClockWatch(
+            clock, timedelta(seconds=self._rules.clock_seconds), timedelta(seconds=self._rules.settle_seconds)
+        )
+        self._anchoring = Anchoring(anchors)
+        self._alone = alone
+        self._file: TrailFile | None = None
+        self._was_full = False
         self._failure = "The audit trail is not open."
 
     @property
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def uri(self) -> str:
+        """The file's address, for messages about it."""
+        return self._path.as_uri()
 
     @staticmethod
     def read_only(path: Path | str) -> ReadOnlyTrail:
@@ -69,19 +118,28 @@ class Trail:
     def open(self) -> None:
         """Takes the file, making it (0600, in a directory 0700) when there is none.
 
-        Raises TrailError when it belongs to another kiosk, when its last records do not chain up to its head, when the
-        disk is under its reserve, or when the clock stands before the last record.
+        Raises TrailError when it belongs to another kiosk, when its last records do not chain up to its head or were
+        not written with its key, when it is behind an anchor, when the disk is under its reserve, or when the clock
+        stands before the last record.
         """
         with self._mutex:
-            if self._connection is not None:
+            if self._file is not None:
                 return
+            file = TrailFile(self._path, self._kiosk_id, self._keys)
             try:
-                self._take()
-            except (*store.DATABASE_ERRORS, OSError, TrailError) as error:
-                self._let_go()
-                self._failure = _sentence("opened", error)
+                file.open()
+                if self._alone and not file.lock(DAEMON):
+                    raise TrailError("Another daemon holds this audit trail.")
+                self._anchoring.compare(file, again=True)
+                self._ballast.fill()
+                # A little more than is needed to go on: else what the stop itself freed would start it again.
+                self._require_room(self._reserve_bytes >> 6 if self._was_full else 0)
+                self._watch.look(file.last_time)
+            except FAILURES as error:
+                file.close()
+                self._failure = sentence("opened", error)
                 raise TrailError(self._failure) from error
-            self._failure = ""
+            self._file, self._failure, self._was_full = file, "", False
 
     def reopen(self) -> None:
         """Opens the file anew after a failure; raises TrailError as `open` does, and the trail stays failed."""
@@ -92,8 +150,10 @@ class Trail:
     def close(self) -> None:
         """Lets the file go."""
         with self._mutex:
-            self._let_go()
+            file, self._file = self._file, None
             self._failure = "The audit trail is not open."
+            if file is not None:
+                file.close()
 
     def __enter__(self) -> "Trail":
         self.open()
@@ -104,158 +164,227 @@ class Trail:
     ) -> None:
         self.close()
 
-    def append(self, entry: Entry) -> Receipt:
-        """Makes the entry the next record; it is on the disk when this returns. Raises TrailError."""
+    def append(self, entry: Entry, nonce: bytes | None = None, writer: int | None = None) -> Receipt:
+        """Makes the entry the next record; it is on the disk when this returns. Raises TrailError.
+
+        A sign-out is sealed by a checkpoint in the same moment. `writer` is whose intent it is when it is not ours.
+        """
         with self._mutex:
-            if self._failure or self._connection is None or self._head is None:
-                raise TrailError(self._failure)
-            now = self._clock.now()
-            body = encode_body(entry, now, self._source)
-            try:
+            file = self._working()
+            with self._failing(file), file.transaction():
+                if nonce is not None and (known := file.accepted(nonce)) is not None:
+                    return Receipt(known.sequence, known.hash, known.time)
                 self._require_room()
-                with _transaction(self._connection):
-                    head = self._catch_up(self._connection, self._head)
-                    self._require_time(now)
-                    sequence = head.sequence + 1
-                    row = store.Row(sequence, body, link(head.hash, sequence, body))
-                    _write(self._connection, row, entry)
-            except (*store.DATABASE_ERRORS, OSError, TrailError) as error:
-                self._failure = _sentence("written", error)
-                raise TrailError(self._failure) from error
-            self._head = Head(row.sequence, row.hash)
-            self._last_time = now
-            return Receipt(row.sequence, row.hash, now)
+                now = self._watch.look(file.last_time)
+                body = encode_body(entry, now, self._source)
+                if len(body) > LARGEST_BODY:
+                    raise TooLarge(f"A record of {len(body)} octets is too large for the audit trail.")
+                head = file.add(body, entry, now, file.writer if writer is None else writer, nonce)
+                if occasion := self._due(file, entry):
+                    file.seal(occasion, now)
+            return Receipt(head.sequence, head.hash, now)
+
+    def checkpoint(self, occasion: Occasion) -> Checkpoint:
+        """Signs how far the trail has come; durable when this returns. Raises TrailError."""
+        with self._mutex:
+            file = self._working()
+            with self._failing(file), file.transaction():
+                self._require_room()
+                return file.seal(occasion, self._watch.look(file.last_time))
+
+    def check(self) -> None:
+        """Whether a record could be written now: room, clock, and the chain from where we last saw it."""
+        with self._mutex:
+            file = self._working()
+            with self._failing(file), file.transaction():
+                self._require_room()
+                self._watch.look(file.last_time)
+
+    def within(self, work: Callable[[TrailFile], Answer]) -> Answer:
+        """What `work` makes of the file, as one transaction between two appends; raises TrailError."""
+        with self._mutex:
+            file = self._working()
+            with self._failing(file), file.transaction():
+                return work(file)
+
+    def escrow(self) -> bytes:
+        """The first MAC key, 32 octets, for whoever is to check all MACs one day; raises TrailError once it is gone."""
+        with self._mutex, as_trail_error("read"):
+            return self._working().first_key()
+
+    def status(self) -> TrailStatus:
+        """How it is, also while it has failed."""
+        with self._mutex:
+            file, failure = self._file, self._failure
+            number, at = self._anchoring.anchored
+            return TrailStatus(
+                self._kiosk_id,
+                file.head() if file else Head(0, b""),
+                failure,
+                file.sealed if file else None,
+                self._free(),
+                self._reserve_bytes,
+                number,
+                at,
+                self._anchoring.fault,
+            )
+
+    def anchor(self) -> None:
+        """Gives every sink the newest checkpoint; takes as long as the sinks take, and keeps no append waiting.
+
+        A sink that could not be asked before is compared first; raises TrailError, and has failed, when we are behind.
+        """
+        with self._mutex:
+            newest = self._working().sealed
+        try:
+            self._anchoring.publish(self, newest)
+        except TrailError as error:
+            with self._mutex:
+                self._failure = self._failure or str(error)
+            raise
+
+    @property
+    def identity(self) -> store.Identity:
+        """Whose trail this is; raises TrailError when it is not open."""
+        with self._mutex, as_trail_error("read"):
+            return store.identity(self._opened().connection)
+
+    @property
+    def kiosk_id(self) -> str:
+        """Whose trail it is meant to be."""
+        return self._kiosk_id
+
+    @property
+    def public_key(self) -> bytes:
+        """The Ed25519 key of its checkpoints, 32 octets; raises TrailError when it is not open."""
+        with self._mutex:
+            return self._opened().public_key
+
+    def boundary(self) -> Boundary | None:
+        """Up to where it was deleted, None when nothing ever was; raises TrailError."""
+        with self._mutex, as_trail_error("read"):
+            return retained.boundary(self._opened().connection)
+
+    def beginning(self) -> Beginning:
+        """What comes before its first record; raises TrailError."""
+        with self._mutex, as_trail_error("read"):
+            return self._opened().beginning()
+
+    def hash_at(self, sequence: int) -> bytes:
+        """The hash of a record, of 0 the genesis; raises TrailError when it is not there."""
+        with self._mutex, as_trail_error("read"):
+            return self._opened().hash_at(sequence)
+
+    def checkpoint_body(self, number: int) -> bytes | None:
+        """The body of a checkpoint, None when there is none of that number; raises TrailError."""
+        with self._mutex, as_trail_error("read"):
+            return self._opened().checkpoint_body(number)
 
     def head(self) -> Head:
         """Place and hash of the last record seen from here; raises TrailError when the trail is not open."""
         with self._mutex:
-            if self._head is None:
-                raise TrailError(self._failure)
-            return self._head
+            return self._opened().head()
+
+    def page(self, first: int, limit: int = store.BATCH) -> tuple[Record, ...]:
+        """At most `limit` records from `first` on; raises TrailError. Appending goes on while somebody reads."""
+        with self._mutex, as_trail_error("read"):
+            return reading.page(self._opened().connection, first, limit)
 
     def read(self, first: int = 1, last: int | None = None) -> Iterator[Record]:
-        """Records `first` to `last`, or to the one that is last when the reading begins. Raises TrailError.
-
-        Appending goes on while somebody reads.
-        """
-        end = self.head().sequence
-        for start, stop in store.stretches(max(first, 1), end if last is None else min(last, end)):
-            with self._mutex, _as_trail_error("read"):
-                stretch = tuple(reading.records(self._opened(), start, stop))
+        """Records `first` to `last`, or to the one that is last when the reading begins. Raises TrailError."""
+        end, first = self.head().sequence, max(first, self.beginning().sequence + 1)
+        for start, stop in store.stretches(first, end if last is None else min(last, end)):
+            with self._mutex, as_trail_error("read"):
+                stretch = tuple(reading.records(self._opened().connection, start, stop))
             yield from stretch
 
-    def open_intents(self) -> tuple[Record, ...]:
-        """Intents that no outcome followed, oldest first: what a crash left open. Raises TrailError."""
-        with self._mutex, _as_trail_error("read"):
-            return reading.open_intents(self._opened())
+    def rows(self, first: int, limit: int = store.BATCH) -> tuple[store.Row, ...]:
+        """As `page`, as they are stored."""
+        with self._mutex, as_trail_error("read"):
+            return tuple(store.page(self._opened().connection, first, limit))
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
+    def checkpoints(self, first: int = 1) -> Iterator[Checkpoint]:
+        """Checkpoints from number `first` on; raises TrailError."""
+        while found := self.checkpoint_rows(first):
+            yield from map(reading.checkpoint_of, found)
+            first = found[-1].number + 1
+
+    def checkpoint_rows(self, first: int, limit: int = store.BATCH) -> tuple[store.CheckpointRow, ...]:
+        """At most `limit` checkpoints from number `first` on, as they are stored."""
+        with self._mutex, as_trail_error("read"):
+            return tuple(store.checkpoint_rows(self._opened().connection, first, min(limit, store.BATCH)))
+
+    def open_intents(self, own: int | None = None, living: Collection[int] = ()) -> tuple[Record, ...]:
+        """Intents that no outcome followed, oldest first: our own, and those of writers that are gone. Those of another
+        process that lives are its own business, as are those of `living` for whoever asks as writer `own`."""
+        with self._mutex, as_trail_error("read"):
+            file = self._opened()
+            return file.open_intents(file.writer if own is None else own, living)
+
+    def _opened(self) -> TrailFile:
+        if self._file is None:
             raise TrailError(self._failure)
-        return self._connection
+        return self._file
 
-    def _take(self) -> None:
-        self._path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        make_private(self._path)
-        connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
-        )
-        self._connection = connection
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA trusted_schema = OFF")
-        if store.is_empty(connection):
-            store.create(connection, store.Identity(self._kiosk_id, secrets.token_bytes(store.NONCE_SIZE)))
-            sync_directory(self._path.parent)
-        identity = store.identity(connection)
-        if identity.kiosk_id != self._kiosk_id:
-            raise TrailError(f"The audit trail belongs to the kiosk {identity.kiosk_id}, not to {self._kiosk_id}.")
-        if not store.schema_is_whole(connection):
-            raise TrailError("The audit trail has lost what keeps it from being changed.")
-        self._head = store.head(connection)
-        self._last_time = self._check_tail(connection, self._head)
-        self._require_room()
-        self._require_time(self._clock.now())
+    def _working(self) -> TrailFile:
+        if self._failure or self._file is None:
+            raise TrailError(self._failure)
+        return self._file
 
-    def _check_tail(self, connection: sqlite3.Connection, head: Head) -> datetime | None:
-        """Chains the last records up to the head; gives the last one's time."""
-        if connection.execute("SELECT max(sequence) FROM record").fetchone() != (head.sequence or None,):
-            raise TrailError(f"The audit trail does not end where its head says, at record {head.sequence}.")
-        start = max(head.sequence - TAIL + 1, 1)
-        value, time = store.hash_before(connection, start), None
-        for row in store.rows(connection, start, head.sequence):
-            if link(value, row.sequence, row.body) != row.hash:
-                raise TrailError(f"The audit trail is broken at record {row.sequence}.")
-            if row.sequence == head.sequence:
-                time = reading.record_of(row, value).time
-            value = row.hash
-        if value != head.hash:
-            raise TrailError(f"The audit trail's head does not match record {head.sequence}.")
-        return time
+    def _due(self, file: TrailFile, entry: Entry) -> Occasion | None:
+        if any(codes.LOGOUT in message.event_types for message in entry.messages):
+            return Occasion.SIGN_OUT
+        unsealed = file.head().sequence - (file.sealed.sequence if file.sealed else 0)
+        return Occasion.BUSY if unsealed >= self._rules.checkpoint_records else None
 
-    def _require_room(self) -> None:
+    @contextmanager
+    def _failing(self, file: TrailFile) -> Iterator[None]:
+        try:
+            yield
+        except TooLarge:
+            raise
+        except FAILURES as error:
+            self._failure = sentence("written", error)
+            self._say_last_words(file, error)
+            raise TrailError(self._failure) from error
+
+    def _say_last_words(self, file: TrailFile, error: Exception) -> None:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if isinstance(error, BrokenTrail) or code in NO_LAST_WORDS:
+            return
+        with suppress(*FAILURES):
+            self._ballast.drop()
+            with file.transaction():
+                now = self._watch.reckoned(file.last_time)
+                entry = self._recording(Outcome.MAJOR, f"Audit recording stopped: {self._failure}")
+                file.add(encode_body(entry, now, self._source), entry, now, file.writer, None)
+                file.seal(Occasion.FAULT, now)
+
+    def resume(self) -> None:
+        """Opens the file anew and puts on record that recording goes on, and what had stopped it; raises TrailError."""
+        with self._mutex:
+            why = self._failure
+            self.reopen()
+            self.append(self._recording(Outcome.SUCCESS, f"Audit recording goes on after: {why}"))
+
+    def _recording(self, outcome: Outcome, said: str) -> Entry:
+        process = Node(self._source.source_id)
+        messages = events.audit_recording(Who("system"), outcome is not Outcome.SUCCESS, self.uri, said, process)
+        actor = Actor("system", "system", "")
+        return Entry("audit_recording", uuid.uuid4().hex, Phase.EVENT, actor, said, outcome, messages)
+
+    def _require_room(self, more: int = 0) -> None:
         free = free_bytes(self._path.parent)
-        if free < self._reserve_bytes:
+        if free < self._reserve_bytes + more:
+            self._was_full = True
             raise TrailError(
                 f"The disk of the audit trail is nearly full: {free >> 20} MiB left, {self._reserve_bytes >> 20} kept."
             )
 
-    def _require_time(self, now: datetime) -> None:
-        if self._last_time is not None and now < self._last_time - CLOCK_TOLERANCE:
-            behind = int((self._last_time - now).total_seconds())
-            raise TrailError(f"The clock stands {behind} s before the last record of the audit trail.")
+    def _free(self) -> int:
+        with suppress(OSError):
+            return free_bytes(self._path.parent)
+        return 0
 
-    def _catch_up(self, connection: sqlite3.Connection, known: Head) -> Head:
-        """The head as it is now, reached link by link from the one we knew: another writer's records, or a forgery."""
-        now = store.head(connection)
-        value = known.hash
-        for start, stop in store.stretches(known.sequence + 1, now.sequence):
-            for row in store.rows(connection, start, stop):
-                if link(value, row.sequence, row.body) != row.hash:
-                    raise TrailError(f"Something else has written to the audit trail, at record {row.sequence}.")
-                self._last_time = reading.record_of(row, value).time
-                value = row.hash
-        if now.sequence < known.sequence or value != now.hash:
-            raise TrailError("Something else has written to the audit trail.")
-        return now
-
-    def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        self._head = self._last_time = None
-        if connection is not None:
-            connection.close()
-
-
-def _write(connection: sqlite3.Connection, row: store.Row, entry: Entry) -> None:
-    store.insert(connection, row)
-    if entry.phase is Phase.INTENT:
-        store.open_intent(connection, row.sequence, entry.act_id)
-    elif entry.phase is Phase.OUTCOME:
-        store.close_intent(connection, entry.act_id)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _as_trail_error(verb: str) -> Iterator[None]:
-    try:
-        yield
-    except (*store.DATABASE_ERRORS, OSError) as error:
-        raise TrailError(_sentence(verb, error)) from error
-
-
-def _sentence(verb: str, error: Exception) -> str:
-    if isinstance(error, TrailError):
-        return str(error)
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"The audit trail cannot be {verb}: {reason}."
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)

@@ -1,23 +1,30 @@
 """`kiosk audit show` and `kiosk audit export`: reading the trail."""
 
+import io
 import os
 import pwd
 import sys
 from argparse import Namespace
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 
-from kiosk.audit import Record, Trail, export
-from kiosk.build import Premises
+from kiosk.audit import Mask, Record, Selection, Trail, export, listing, select
 from kiosk.cli.open_door import tapped_session
+from kiosk.clock import SystemClock
 from kiosk.config.loader import load
-from kiosk.errors import TrailError
+from kiosk.errors import KioskError, NotAllowed, TrailError
 from kiosk.operations.audit_log import ReadAudit
-from kiosk.operations.ledger import TrailLedger
+from kiosk.operations.operations import AuditFound
 from kiosk.operations.perform import Desk, perform
 from kiosk.operations.principal import System
+from kiosk.premises import Premises
+from kiosk.views.audit_form import AuditForm, one_day, selection_of
+from kiosk.views.query import FormFault
+
+MISUSED = 2
 
 
 def unix_principal() -> System:
@@ -29,41 +36,88 @@ def unix_principal() -> System:
 
 
 def show(options: Namespace) -> int:
-    """Lists the acts, oldest first."""
-    with _records(options) as (records, masked):
-        for line in export.show(records, masked=masked):
-            print(line)
+    """Lists the records, oldest first; a patient's accesses; or a person's day."""
+    selection = _selection(options)
+    if isinstance(selection, FormFault):
+        return _misused(selection.sentence)
+    today = one_day(_form(options), _today())
+    with _records(options, selection) as (records, masked):
+        shown = map(Mask().record, records) if masked else records
+        if selection.person and today is not None:
+            lines = listing.day(shown, today)
+        elif selection.patient_id:
+            lines = listing.accesses(shown)
+        else:
+            lines = export.show(shown)
+        _write(lines)
     return 0
 
 
 def dump(options: Namespace) -> int:
-    """Writes the records, or their PS3.15 messages, a line each."""
-    with _records(options) as (records, masked):
-        write = export.xml if options.format == "xml" else export.jsonl
-        for line in write(records, masked=masked):
-            print(line)
+    """Writes the records, or their messages, a line each."""
+    selection = _selection(options)
+    if isinstance(selection, FormFault):
+        return _misused(selection.sentence)
+    with _records(options, selection) as (records, masked):
+        _write(export.FORMATS[options.format](records, masked=masked))
     return 0
 
 
+def _form(options: Namespace) -> AuditForm:
+    return AuditForm(
+        options.person,
+        options.badge,
+        options.patient,
+        options.issuer,
+        options.study,
+        options.act,
+        options.outcome,
+        options.day,
+        options.since,
+        options.until,
+    )
+
+
+def _selection(options: Namespace) -> Selection | FormFault:
+    return selection_of(_form(options), _today())
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Writes every line, and says so when that is not possible: an export that ends early must not look whole."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise KioskError("The output was closed before all of it was written.") from None
+    except OSError as error:
+        raise KioskError(f"The output could not be written whole: {error.strerror}.") from None
+
+
 @contextmanager
-def _records(options: Namespace) -> Iterator[tuple[Iterable[Record], bool]]:
+def _records(options: Namespace, selection: Selection) -> Iterator[tuple[Iterable[Record], bool]]:
     if options.db:
         with Trail.read_only(Path(options.db)) as copy:
             if not options.as_auditor:
                 raise TrailError("A copy shows patients to nobody: add --as-auditor to read it with patients masked.")
-            yield copy.read(options.first), True
+            if selection.patient_id:
+                raise NotAllowed("A copy shows patients to nobody, and so finds none.")
+            yield select(copy, selection, options.first), True
         return
     premises = Premises(load(Path(options.config)))
     with premises.trail() as trail:
         if options.as_auditor:
-            desk = Desk(TrailLedger(trail, _say), lambda _: False)
-            with _begun(perform(desk, unix_principal(), ReadAudit(premises.node, trail, options.first))) as records:
+            desk = Desk(premises.ledger(trail, _say), lambda _: False)
+            act = ReadAudit(premises.node, trail, options.first, selection=selection)
+            with _begun(perform(desk, unix_principal(), act)) as records:
                 yield records, True
             return
         people = premises.directory()
         try:
             with tapped_session(premises, trail, people, options.socket, _say) as (desk, session):
-                act = ReadAudit(premises.node, trail, options.first, masked=False)
+                act = ReadAudit(premises.node, trail, options.first, masked=False, selection=selection)
                 with _begun(perform(desk, session, act)) as records:
                     yield records, False
         finally:
@@ -71,11 +125,20 @@ def _records(options: Namespace) -> Iterator[tuple[Iterable[Record], bool]]:
 
 
 @contextmanager
-def _begun(work: Generator[Record, None, None]) -> Iterator[Iterable[Record]]:
+def _begun(work: Generator[Record, None, AuditFound]) -> Iterator[Iterable[Record]]:
     """The records of an act that is allowed, ended on record however far somebody reads: `kiosk audit show | head`."""
     with closing(work):
         first = tuple(islice(work, 1))
         yield chain(first, work)
+
+
+def _misused(sentence: str) -> int:
+    _say(f"kiosk: {sentence}")
+    return MISUSED
+
+
+def _today() -> date:
+    return SystemClock().now().astimezone().date()
 
 
 def _say(sentence: str) -> None:

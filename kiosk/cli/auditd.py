@@ -10,11 +10,11 @@ from pathlib import Path
 
 from kiosk.audit import AuditDaemon, Counter, Notify, ReadOnlyTrail, TrailClient
 from kiosk.audit.signing import fingerprint, to_pem
-from kiosk.build import Premises
 from kiosk.cli.endings import ENDINGS
 from kiosk.config.audit import AuditConfig
 from kiosk.config.loader import load
 from kiosk.errors import ConfigError, TrailError
+from kiosk.premises import Premises
 
 
 def run(options: Namespace) -> int:
@@ -23,12 +23,14 @@ def run(options: Namespace) -> int:
     endings = {*ENDINGS, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     premises = Premises(load(Path(options.config)))
+    trail = premises.own_trail(alone=True)
     daemon = AuditDaemon(
-        premises.own_trail(alone=True),
+        trail,
         _counter(premises.config.audit),
         premises.clock.monotonic,
         premises.keeper_rules,
         Notify(os.environ),
+        premises.retention(trail),
     )
     with daemon:
         signal.sigwait(endings)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from kiosk.access.ladder import desfire_application, key_folder, ladder_settings, site_keys
 from kiosk.audit import TrailPort
-from kiosk.build import Premises
 from kiosk.cli.audit import unix_principal
 from kiosk.cli.question import agreed
 from kiosk.cli.reader import opened
@@ -19,6 +18,7 @@ from kiosk.config.model import KioskConfig
 from kiosk.errors import Cancelled, ConfigError, NotAllowed
 from kiosk.operations.issue_cards import MakeKeys, PersonaliseCard
 from kiosk.operations.perform import Desk, perform
+from kiosk.premises import Premises
 from readers.credentials.aes_keys import AesKeyStore, KeyUnavailable
 from readers.credentials.desfire_issue import DesfireIssue
 from readers.credentials.desfire_personalise import Personalised, Progress, Step, personalise, plan

@@ -10,13 +10,14 @@ from pathlib import Path
 from threading import Event
 
 from kiosk.audit import Trail, verify
-from kiosk.build import DemoParts, Premises
+from kiosk.build import DemoParts
 from kiosk.cli.front_end import Show, until_told
 from kiosk.cli.reader import tappable
 from kiosk.cli.run import terminal
 from kiosk.config.dump import dump
 from kiosk.config.loader import load
-from kiosk.config.model import Kiosk, KioskConfig, Limits, PeerConfig, Readers, SessionRules
+from kiosk.config.model import Kiosk, KioskConfig, Limits, Readers, SessionRules
+from kiosk.config.peers import PeerConfig
 from kiosk.demo.archive import DemoArchive
 from kiosk.demo.check import Cast, MainJob, StepFailed
 from kiosk.demo.site import demo_credentials, prepare
@@ -35,6 +36,7 @@ from kiosk.imaging.client import WorkerImaging
 from kiosk.imaging.peers import Peer
 from kiosk.operations.operations import Operations
 from kiosk.operations.perform import Desk
+from kiosk.premises import Premises
 from readers.simulated import SimulatedReader, following
 from readers.virtual.deck import Deck
 from readers.virtual.scenario import Scenario

@@ -10,7 +10,7 @@ from threading import Event
 
 from kiosk.access.ladder import complaints, ladder_settings
 from kiosk.audit import TrailClient, Verification, verify, verify_stored
-from kiosk.build import Premises
+from kiosk.cli.doctor_sinks import sink_findings
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.config.peers import PeerConfig
@@ -18,6 +18,7 @@ from kiosk.config.refuse import refusals
 from kiosk.errors import ConfigError, ImagingError, KioskError, TrailError
 from kiosk.imaging.client import WorkerImaging
 from kiosk.operations.neighbours import peer
+from kiosk.premises import Premises
 from readers.doctor import Finding, State, findings
 
 WRONG = 1
@@ -50,6 +51,7 @@ def _all(path: Path) -> Iterator[Finding]:
     premises = Premises(config)
     yield from _credentials(premises)
     yield from _premises(premises)
+    yield from sink_findings(premises)
     yield from _peers(config)
 
 

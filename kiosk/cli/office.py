@@ -13,13 +13,13 @@ from kiosk.access.entered_pin import EnteredPin
 from kiosk.access.people import Directory
 from kiosk.access.person import Person
 from kiosk.audit import TrailPort
-from kiosk.build import People, Premises
 from kiosk.cli.audit import unix_principal
 from kiosk.config.loader import load
 from kiosk.errors import NotAllowed
-from kiosk.operations.ledger import TrailLedger, TrailNonces
+from kiosk.operations.ledger import TrailNonces
 from kiosk.operations.perform import Deed, Desk
 from kiosk.operations.staff import change
+from kiosk.premises import People, Premises
 from readers.credentials.ladder import Ladder
 
 T = TypeVar("T")
@@ -54,6 +54,13 @@ class Office:
             raise NotAllowed("There is nobody of that user ID. `kiosk staff list` shows who there is.")
         return found
 
+    def active_person(self, user_id: str) -> Person:
+        """As above, and raises NotAllowed as well for somebody who is disabled."""
+        found = self.person(user_id)
+        if not found.active:
+            raise NotAllowed(f"{user_id} is disabled. `kiosk staff enable {user_id}` takes that back.")
+        return found
+
 
 @contextmanager
 def office(options: Namespace) -> Iterator[Office]:
@@ -62,7 +69,7 @@ def office(options: Namespace) -> Iterator[Office]:
     with premises.trail() as trail:
         people = premises.directory()
         try:
-            desk = Desk(TrailLedger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
+            desk = Desk(premises.ledger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
             yield Office(premises, trail, people, desk)
         finally:
             people.close()

@@ -9,15 +9,15 @@ from queue import Empty, Queue
 
 from kiosk.access.session import SessionBook
 from kiosk.audit import TrailPort
-from kiosk.build import People, Premises
 from kiosk.cli.reader import opened
 from kiosk.errors import NotAllowed
 from kiosk.operations.door import Door
 from kiosk.operations.facts import AccessDenied, EndReason, Fact, PinAsked, ReaderHealth, SessionOpened
 from kiosk.operations.hub import Hub
-from kiosk.operations.ledger import TrailLedger, TrailNonces
+from kiosk.operations.ledger import TrailNonces
 from kiosk.operations.perform import Desk
 from kiosk.operations.principal import Session
+from kiosk.premises import People, Premises
 from readers.reader import ReaderDetached, ReaderEvent
 from readers.watch import ReaderWatch
 
@@ -36,7 +36,7 @@ def tapped_session(
     hub = Hub()
     facts: Queue[Fact] = Queue()
     hub.subscribe(facts.put)
-    desk = Desk(TrailLedger(trail, say), lambda session_id: door.is_open(session_id))
+    desk = Desk(premises.ledger(trail, say), lambda session_id: door.is_open(session_id))
     rules = premises.config.session
     door = Door(
         desk,
@@ -49,6 +49,7 @@ def tapped_session(
         before_open=lambda _: None,
         on_open=lambda *_: None,
         on_end=lambda _: None,
+        site=premises.config.site_name,
     )
     ladder = premises.ladder(people.counters, TrailNonces(trail))
 

@@ -110,7 +110,7 @@ def _ladder(config: KioskConfig | None, stack: ExitStack) -> Ladder:
     """What that kiosk asks a card for; without a configuration what needs no key: PKOC and the UID."""
     if config is None:
         return standard_ladder()
-    from kiosk.build import Premises  # the database's library with it, which a reader alone does not need
+    from kiosk.premises import Premises  # the database's library with it, which a reader alone does not need
 
     premises = Premises(config)
     if not config.credentials.sun.enabled:

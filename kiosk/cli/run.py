@@ -10,14 +10,16 @@ from pathlib import Path
 
 from kiosk.access.ladder import complaints
 from kiosk.audit import TrailPort
-from kiosk.build import DemoParts, Premises, build
+from kiosk.build import DemoParts, build
 from kiosk.cli.endings import listen_no_more
+from kiosk.cli.forwarding import forwarding
 from kiosk.cli.front_end import front_end, until_told
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.config.refuse import refusals
 from kiosk.errors import TrailError
 from kiosk.operations.operations import Operations
+from kiosk.premises import Premises
 from readers.doctor import REMOVE_VPCD
 from readers.vpcd_guard import vpcd_exposure
 
@@ -55,16 +57,17 @@ def terminal(premises: Premises, demo: DemoParts | None = None) -> Iterator[Oper
         trail = premises.trail()
         with closing(trail):
             fault = _opened(trail)
-            people = premises.directory(demo=demo is not None)
-            try:
-                agent = build(premises, trail, people, demo, fault=fault)
+            with forwarding(premises):
+                people = premises.directory(demo=demo is not None)
                 try:
-                    yield agent
+                    agent = build(premises, trail, people, demo, fault=fault)
+                    try:
+                        yield agent
+                    finally:
+                        listen_no_more()
+                        agent.close()
                 finally:
-                    listen_no_more()
-                    agent.close()
-            finally:
-                people.close()
+                    people.close()
 
 
 def _opened(trail: TrailPort) -> str:

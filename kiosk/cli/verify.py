@@ -4,7 +4,16 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from kiosk.audit import Checkpoint, Evidence, FileAnchors, TrailClient, Verification, verify, verify_stored
+from kiosk.audit import (
+    Checkpoint,
+    Evidence,
+    FileAnchors,
+    TrailClient,
+    Verification,
+    verify,
+    verify_segments,
+    verify_stored,
+)
 from kiosk.audit.mac_key import KEY_SIZE
 from kiosk.audit.signing import from_pem
 from kiosk.config.loader import load
@@ -20,11 +29,22 @@ LARGEST_KEY = 4096
 def check(options: Namespace) -> int:
     """Checks the whole chain; reads only, so that a copy on another machine verifies like the original."""
     try:
+        if options.segment:
+            return _check_segments(options)
         found = _verified(options)
     except (TrailError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         print(f"kiosk: {reason}", file=sys.stderr)
         return UNREADABLE
+    return _say(found)
+
+
+def _check_segments(options: Namespace) -> int:
+    evidence = _evidence(options)
+    return max(map(_say, verify_segments(tuple(map(Path, options.segment)), evidence)))
+
+
+def _say(found: Verification) -> int:
     print(found.sentence)
     if found.whole:
         return WHOLE

@@ -7,6 +7,8 @@ from typing import Annotated
 from kiosk.config import checks
 from kiosk.config.checks import between
 from kiosk.config.section import Section
+from kiosk.config.sinks import SinkConfig
+from kiosk.errors import ConfigError
 
 DAY = 24 * 3600
 
@@ -21,6 +23,10 @@ class AuditConfig(Section):
     checkpoints are kept elsewhere. A checkpoint comes `busy_seconds` after a record at the latest, else every
     `heartbeat_seconds`. The clock may stray by `clock_seconds`; a larger jump is believed after `settle_seconds`, never
     when 0. `ballast_bytes` are kept for the last record on a full disk.
+
+    `badge_id` is what names a badge on record: "uid", "token" (made from the UID with the site's secret "badge-token")
+    or "both". The records of a closed month are sealed into a file of `segments`, None for a folder beside the trail;
+    `kiosk audit prune` deletes what is older than `keep_months` whole months, nothing when 0.
     """
 
     socket: Path | None = None
@@ -34,3 +40,15 @@ class AuditConfig(Section):
     clock_seconds: Annotated[float, between(1, 3600)] = 60.0
     settle_seconds: Annotated[float, between(0, DAY)] = 600.0
     ballast_bytes: Annotated[int, between(0, 2**30)] = 2**20
+    badge_id: Annotated[str, checks.one_of("uid", "token", "both")] = "uid"
+    segments: Path | None = None
+    keep_months: Annotated[int, between(0, 1200)] = 0
+    forwarder: Annotated[str, checks.one_of("terminal", "process")] = "terminal"
+    cursors: Path | None = None
+    sinks: tuple[SinkConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [sink.name for sink in self.sinks]
+        if len(set(names)) != len(names):
+            raise ConfigError("sinks must not use a name twice.")

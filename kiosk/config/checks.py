@@ -14,6 +14,7 @@ CHARACTER_SETS = frozenset(
     + [f"ISO 2022 IR {number}" for number in (149, 159, 166, 203)]
 )
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?")
+_MESSAGE_ID = re.compile(r"[!-~]{1,32}")
 _KEY = re.compile(r"[0-9a-f]{32,}")
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _KEY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -48,6 +49,29 @@ def ae_title(value: str) -> str:
 def host(value: str) -> str:
     """A host name or an IP address; whether it resolves is not asked here."""
     return "" if len(value) <= 253 and _HOST.fullmatch(value) else "a host name or an IP address"
+
+
+def optional_host(value: str) -> str:
+    """A host as above, or empty."""
+    return host(value) if value else ""
+
+
+def hosts(values: tuple[str, ...]) -> str:
+    """Hosts as above, none twice."""
+    fits = len(set(values)) == len(values) and not any(map(host, values))
+    return "" if fits else "a list of host names or IP addresses"
+
+
+def peer_names(values: tuple[str, ...]) -> str:
+    """Names of peers, none twice; whether there are such peers is asked elsewhere."""
+    fits = len(set(values)) == len(values) and not any(text(64)(value) for value in values)
+    return "" if fits else "a list of names of archives"
+
+
+def one_of(*words: str) -> Check:
+    """One of these words."""
+    named = " or ".join(f'"{word}"' for word in words)
+    return lambda value: "" if value in words else named
 
 
 def character_set(value: str) -> str:
@@ -99,3 +123,8 @@ def user_names(values: tuple[str, ...]) -> str:
 def optional_user_name(value: str) -> str:
     """The name of a user or group of this machine, or empty."""
     return "" if not value or _USER_NAME.fullmatch(value) else "a name such as kiosk"
+
+
+def message_id(value: str) -> str:
+    """RFC 5424 6.2.7: MSGID."""
+    return "" if _MESSAGE_ID.fullmatch(value) else "1 to 32 printable ASCII characters without spaces"

@@ -25,13 +25,23 @@ def _tables(name: str, section: Section, folder: Path | None) -> Iterator[str]:
     """The table, and after it those inside it."""
     yield f"[{name}]\n{_lines(section, folder)}"
     for item in fields(section):
-        if isinstance(inner := getattr(section, item.name), Section):
+        inner = getattr(section, item.name)
+        if isinstance(inner, Section):
             yield from _tables(f"{name}.{item.name}", inner, folder)
+        elif _is_list_of_tables(inner):
+            yield from (f"[[{name}.{item.name}]]\n{_lines(entry, folder)}" for entry in inner)
 
 
 def _lines(section: Section, folder: Path | None) -> str:
     values = ((item.name, getattr(section, item.name)) for item in fields(section))
-    return "".join(f"{name} = {_literal(value, folder)}\n" for name, value in values if not isinstance(value, Section))
+    plain = (
+        (name, value) for name, value in values if not isinstance(value, Section) and not _is_list_of_tables(value)
+    )
+    return "".join(f"{name} = {_literal(value, folder)}\n" for name, value in plain)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, tuple) and any(isinstance(entry, Section) for entry in value)
 
 
 def _literal(value: object, folder: Path | None) -> str:

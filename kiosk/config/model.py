@@ -11,6 +11,7 @@ from kiosk.config import checks
 from kiosk.config.audit import AuditConfig
 from kiosk.config.checks import between
 from kiosk.config.credentials import CredentialsConfig
+from kiosk.config.peers import PeerConfig, ReceivingConfig
 from kiosk.config.section import Section
 from kiosk.errors import ConfigError
 
@@ -63,30 +64,14 @@ class AccessConfig(Section):
 
 
 @dataclass(frozen=True)
-class PeerConfig(Section):
-    """[[archives]], [[destinations]]: a remote application entity.
-
-    `timeout` bounds connecting, negotiating and every single answer. `character_set` is what we send;
-    `assumed_character_set` is what an answer without one is read in.
-    """
-
-    name: Annotated[str, checks.text(64)]
-    ae_title: Annotated[str, checks.ae_title]
-    host: Annotated[str, checks.host]
-    port: Annotated[int, between(1, 65535)]
-    timeout: Annotated[float, between(0.1, 600)] = 10.0
-    character_set: Annotated[str, checks.character_set] = "ISO_IR 192"
-    assumed_character_set: Annotated[str, checks.character_set] = "ISO_IR 6"
-    description: Annotated[str, checks.optional_text(128)] = ""
-
-
-@dataclass(frozen=True)
 class Limits(Section):
-    """[limits]: bytes of disk that stay free, bytes of memory a worker may have, rows of one query."""
+    """[limits]: bytes of disk that stay free, bytes of memory a worker may have, rows of one query, days after which a
+    push that failed or was stopped is removed."""
 
     disk_reserve_bytes: Annotated[int, between(0, 2**50)] = 2**30
     worker_memory_bytes: Annotated[int, between(2**27, 2**45)] = 2**31
     query_limit: Annotated[int, between(1, 100_000)] = 500
+    failed_push_days: Annotated[float, between(0.01, 3650)] = 7.0
 
 
 @dataclass(frozen=True)
@@ -100,20 +85,43 @@ class KioskConfig(Section):
     credentials: CredentialsConfig = field(default_factory=CredentialsConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
     limits: Limits = field(default_factory=Limits)
+    receiving: ReceivingConfig = field(default_factory=ReceivingConfig)
     archives: tuple[PeerConfig, ...] = ()
     destinations: tuple[PeerConfig, ...] = ()
+    listeners: tuple[PeerConfig, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key, peers in (("archives", self.archives), ("destinations", self.destinations)):
+        lists = (("archives", self.archives), ("destinations", self.destinations), ("listeners", self.listeners))
+        for key, peers in lists:
             names = [peer.name for peer in peers]
             if len(set(names)) != len(names):
                 raise ConfigError(f"{key} must not use a name twice.")
+        if not self.receiving.port and any(archive.retrieve_by == "move" for archive in self.archives):
+            raise ConfigError("receiving.port must be set: an archive is asked by C-MOVE to send here.")
+        known = {archive.name for archive in self.archives}
+        if unknown := sorted({name for to in self.destinations for name in to.fed_by} - known):
+            raise ConfigError(f"fed_by must name archives, and {unknown[0]} is none.")
 
     @property
     def audit_directory(self) -> Path:
         """Where the audit trail and its keys lie."""
         return self.audit.directory or self.kiosk.state_directory
+
+    @property
+    def cursors_directory(self) -> Path:
+        """Where it is written how far each sink of the audit trail has come."""
+        return self.audit.cursors or self.kiosk.state_directory / "forwarder"
+
+    @property
+    def site_name(self) -> str:
+        """What stands behind the @ of whoever is unknown."""
+        return self.kiosk.site or self.kiosk.name
+
+    @property
+    def segments_directory(self) -> Path:
+        """Where the sealed months of the audit trail lie."""
+        return self.audit.segments or self.audit_directory / "segments"
 
     @property
     def trail_path(self) -> Path:

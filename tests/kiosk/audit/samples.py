@@ -85,6 +85,7 @@ def filled(directory: Path, count: int) -> Path:
 def tamper(path: Path, *statements: tuple[str, tuple[object, ...]]) -> None:
     """Changes the file as somebody would who has it: the triggers taken away and put back, the statements between."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")

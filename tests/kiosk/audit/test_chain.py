@@ -61,9 +61,9 @@ def test_taking_the_triggers_away_and_putting_them_back_is_no_change(whole: Path
 
 def test_the_chain_can_be_computed_from_its_description(whole: Path) -> None:
     with closing(sqlite3.connect(whole)) as connection:
-        kiosk_id, nonce, version = connection.execute("SELECT * FROM meta").fetchone()
+        kiosk_id, nonce, key, commitment, version = connection.execute("SELECT * FROM meta").fetchone()
     name = hashlib.sha256(b"\x00" + kiosk_id.encode()).digest()
-    value = hashlib.sha256(b"\x02" + version.to_bytes(8, "big") + name + nonce).digest()
+    value = hashlib.sha256(b"\x02" + version.to_bytes(8, "big") + name + nonce + key + commitment).digest()
     for sequence, body, recorded in stored(whole):
         leaf = hashlib.sha256(b"\x00" + body).digest()
         value = hashlib.sha256(b"\x01" + value + sequence.to_bytes(8, "big") + leaf).digest()
@@ -126,7 +126,7 @@ def test_an_inserted_record_is_found(whole: Path, scratch: Path, place: int, mod
         for later in range(COUNT, place - 1, -1)
     ]
     copied = stored(whole)[model - 1]
-    statements.append(("INSERT INTO record VALUES (?, ?, ?)", (place, copied[1], copied[2])))
+    statements.append(("INSERT INTO record VALUES (?, ?, ?, zeroblob(16))", (place, copied[1], copied[2])))
     found = changed(whole, scratch, *statements)
     assert not found.whole
     assert found.first_bad in (place, place + 1)
@@ -135,7 +135,8 @@ def test_an_inserted_record_is_found(whole: Path, scratch: Path, place: int, mod
 @pytest.mark.parametrize("sequence", [0, -1, COUNT + 1, COUNT + 5, 2**62])
 def test_a_record_outside_the_chain_is_found(whole: Path, scratch: Path, sequence: int) -> None:
     _, body, value = stored(whole)[0]
-    assert not changed(whole, scratch, ("INSERT INTO record VALUES (?, ?, ?)", (sequence, body, value))).whole
+    statement = "INSERT INTO record VALUES (?, ?, ?, zeroblob(16))"
+    assert not changed(whole, scratch, (statement, (sequence, body, value))).whole
 
 
 def test_a_removed_last_record_is_found_by_the_head_in_the_file(whole: Path, scratch: Path) -> None:

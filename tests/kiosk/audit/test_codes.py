@@ -6,7 +6,7 @@ from pydicom.sr import codedict
 from kiosk.audit import Code, codes
 
 CONSTANTS = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}
-GROUPS = ("cid400", "cid401", "cid402", "cid403", "cid404")
+GROUPS = ("cid400", "cid401", "cid402", "cid403", "cid404", "cid405")
 RFC_3881 = {"2": "Patient Number", "11": "User Identifier", "12": "URI"}
 
 

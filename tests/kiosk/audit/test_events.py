@@ -5,6 +5,7 @@ import pytest
 from kiosk.audit import (
     AuditMessage,
     Code,
+    Medium,
     Node,
     Outcome,
     ParticipantObject,
@@ -167,6 +168,98 @@ def test_a_mixed_transfer_is_two_messages_each_with_its_counts() -> None:
         (0, 100),
         (8, 20),
     ]
+
+
+STICK = Medium("STICK-7", codes.USB_DISK)
+FILM = Medium("", codes.FILM)
+
+
+def test_an_export_names_person_process_and_media() -> None:
+    message = only(events.exported(RADIOLOGIST, KIOSK, (STICK, FILM), (STUDY,), PATIENT, Outcome.SUCCESS))
+    assert heading(message) == ("110106", (), "R", 0)
+    assert roles(message) == [("110153", "RADIOLOGIST"), ("110153",), ("110154",), ("110154",)]
+    assert requestors(message) == ["rsmith@north"]
+    names = [participant.user_id for participant in message.participants]
+    assert names == ["rsmith@north", "KIOSK7", "STICK-7", "Film"]
+    assert [participant.media for participant in message.participants] == [None, None, codes.USB_DISK, codes.FILM]
+    assert [shape(item) for item in message.objects] == [STUDY_SHAPE, PATIENT_SHAPE]
+    assert message.objects[0].life_cycle == 10
+
+
+def test_an_import_creates_and_names_the_medium_it_came_from() -> None:
+    message = only(events.imported(RADIOLOGIST, KIOSK, (STICK,), (STUDY,), PATIENT, Outcome.MINOR, "Half of it"))
+    assert heading(message) == ("110107", (), "C", 4)
+    assert roles(message) == [("110152", "RADIOLOGIST"), ("110152",), ("110155",)]
+    assert requestors(message) == ["rsmith@north"]
+    assert message.participants[2].media == codes.USB_DISK
+    assert [shape(item) for item in message.objects] == [STUDY_SHAPE, PATIENT_SHAPE]
+    assert message.objects[0].life_cycle == 2
+
+
+def test_a_deleted_study_is_gone_for_good() -> None:
+    message = only(events.study_deleted(SYSTEM, KIOSK, (STUDY,), PATIENT))
+    assert heading(message) == ("110105", (), "D", 0)
+    assert [participant.user_id for participant in message.participants] == ["system", "KIOSK7"]
+    assert requestors(message) == ["system"]
+    assert [shape(item) for item in message.objects] == [STUDY_SHAPE, PATIENT_SHAPE]
+    assert message.objects[0].life_cycle == 15
+
+
+@pytest.mark.parametrize(("stopped", "event_type"), [(False, "110127"), (True, "110138")])
+def test_breaking_the_glass_names_person_patient_and_reason(stopped: bool, event_type: str) -> None:
+    message = only(events.emergency_override(RADIOLOGIST, stopped, PATIENT, "Unconscious, no order", (STUDY,)))
+    assert heading(message) == ("110113", (event_type,), "E", 0)
+    assert requestors(message) == ["rsmith@north"]
+    assert [shape(item) for item in message.objects] == [STUDY_SHAPE, PATIENT_SHAPE]
+    assert message.objects[1].details == (("Alert Description", b"Unconscious, no order"),)
+
+
+ALERTS = {
+    "badge or PIN": (events.user_changed(OFFICER, "rsmith", "PIN reset"), "110137", 0, (2, 11, "11", "rsmith")),
+    "role": (
+        events.roles_changed(OFFICER, "rsmith", "Now auditor"),
+        "110136",
+        0,
+        (2, 13, "12", "urn:kiosk:person:rsmith"),
+    ),
+    "configuration": (
+        events.configuration_changed(OFFICER, "file:///etc/kiosk.toml", "Read again"),
+        "110129",
+        0,
+        (2, 5, "12", "file:///etc/kiosk.toml"),
+    ),
+    "software": (
+        events.configuration_changed(OFFICER, "urn:x", "2.0", kind=codes.SOFTWARE_CONFIGURATION),
+        "110131",
+        0,
+        (2, 5, "12", "urn:x"),
+    ),
+    "reader": (events.reader_failed(SYSTEM, "ACR1252", "It is gone"), "110130", 8, (2, 13, "110182", "ACR1252")),
+    "TLS": (
+        events.node_refused(SYSTEM, "arr.north.example", "Its certificate has expired", KIOSK),
+        "110126",
+        8,
+        (2, 13, "110182", "arr.north.example"),
+    ),
+    "trail": (events.trail_changed(SYSTEM, LOG, "Deleted: 2026-01"), "110135", 0, (2, 13, "12", LOG)),
+}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_each_cause_of_an_alert_has_its_type_its_outcome_and_its_subject(name: str) -> None:
+    messages, event_type, outcome, subject = ALERTS[name]
+    message = only(messages)
+    assert heading(message) == ("110113", (event_type,), "E", outcome)
+    assert len(requestors(message)) == 1
+    (item,) = message.objects
+    assert shape(item) == subject
+    assert item.details == (("Alert Description", message.outcome_description.encode()),)
+
+
+def test_media_without_a_study_are_refused() -> None:
+    for function in (events.exported, events.imported):
+        with pytest.raises(ValueError, match="at least one study"):
+            function(RADIOLOGIST, KIOSK, (STICK,), (), PATIENT, Outcome.SUCCESS)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.kiosk.audit.samples import event, filled, intent, tamper, trail_in
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
 def test_a_closed_trail_is_read_without_a_trace(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from datetime import UTC, timedelta
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.audit import AuditSource, Entry, Head, Phase, Receipt, Trail, verify
+from kiosk.audit import AuditSource, Entry, Head, Outcome, Phase, Receipt, Trail, codes, verify
 from kiosk.errors import TrailError
 from tests.kiosk.audit.samples import (
     ACTOR,
@@ -51,8 +49,9 @@ def test_a_receipt_says_where_the_record_stands(tmp_path: Path) -> None:
 
 def test_every_append_is_synchronised_with_the_disk(tmp_path: Path) -> None:
     with trail_in(tmp_path) as trail:
-        connection = trail._connection
-        assert connection is not None
+        file = trail._file
+        assert file is not None
+        connection = file.connection
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -97,7 +96,11 @@ def test_files_belong_to_their_owner_only(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert mode(directory) == 0o700
-    assert names.keys() == {"trail.sqlite", "trail.sqlite-wal", "trail.sqlite-shm"}
+    keys = {path.name: mode(path) for path in (directory / "trail.sqlite.keys").iterdir()}
+    assert mode(directory / "trail.sqlite.keys") == names.pop("trail.sqlite.keys") == 0o700
+    assert keys == {"signing.key": 0o600, "mac.key": 0o600}
+    suffixes = {"", "-wal", "-shm", ".lock", ".ballast"}
+    assert names.keys() == {f"trail.sqlite{suffix}" for suffix in suffixes}
     assert set(names.values()) == {0o600}
 
 
@@ -141,31 +144,6 @@ def test_two_trails_on_one_file_take_turns(tmp_path: Path) -> None:
     assert verify(first.path).records == 6
 
 
-OTHER = """
-import sys
-from pathlib import Path
-from tests.kiosk.audit.samples import event, trail_in
-with trail_in(Path(sys.argv[1])) as trail:
-    for number in range(40):
-        trail.append(event(number))
-"""
-
-
-def test_processes_that_append_at_the_same_time_make_one_chain(tmp_path: Path) -> None:
-    with trail_in(tmp_path) as trail:
-        others = [
-            subprocess.Popen([sys.executable, "-c", OTHER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-            for _ in range(2)
-        ]
-        for number in range(40):
-            trail.append(event(number))
-        outputs = [other.communicate(timeout=60)[0] for other in others]
-    assert [other.returncode for other in others] == [0, 0], outputs
-    found = verify(trail.path)
-    assert found.whole
-    assert found.records == 40 + 2 * 40
-
-
 def test_a_writer_that_went_round_the_lock_is_noticed(tmp_path: Path) -> None:
     with trail_in(tmp_path) as trail:
         trail.append(event(1))
@@ -173,7 +151,7 @@ def test_a_writer_that_went_round_the_lock_is_noticed(tmp_path: Path) -> None:
         _, body, value = stored(trail.path)[-1]
         with closing(sqlite3.connect(trail.path, isolation_level=None)) as stranger:
             stranger.execute("BEGIN IMMEDIATE")
-            stranger.execute("INSERT INTO record VALUES (3, ?, ?)", (body, value))
+            stranger.execute("INSERT INTO record VALUES (3, ?, ?, zeroblob(16))", (body, value))
             stranger.execute("UPDATE head SET sequence = 3, hash = ?", (value,))
             stranger.execute("COMMIT")
         with pytest.raises(TrailError, match="Something else has written"):
@@ -200,8 +178,8 @@ def test_a_writer_that_holds_the_file_takes_the_trail_out_of_service_in_time(tmp
     [
         "UPDATE record SET body = x'00' WHERE sequence = 1",
         "DELETE FROM record WHERE sequence = 3",
-        "INSERT INTO record VALUES (5, x'00', x'00')",
-        "INSERT OR REPLACE INTO record VALUES (2, x'00', x'00')",
+        "INSERT INTO record VALUES (5, x'00', x'00', x'00')",
+        "INSERT OR REPLACE INTO record VALUES (2, x'00', x'00', x'00')",
         "UPDATE head SET hash = x'00'",
         "UPDATE head SET sequence = 2",
         "DELETE FROM head",
@@ -260,7 +238,11 @@ def test_a_disk_under_its_reserve_stops_the_trail_until_there_is_room(
         with pytest.raises(TrailError, match="nearly full"):
             trail.append(event(2))
         trail.reopen()
-        assert trail.append(event(2)).sequence == 2
+        assert trail.append(event(3)).sequence == 3
+        last = next(trail.read(2, 2)).entry
+    assert last.summary == "Audit recording stopped: The disk of the audit trail is nearly full: 63 MiB left, 64 kept."
+    assert last.messages[0].event_types == (codes.AUDIT_RECORDING_STOPPED,)
+    assert last.messages[0].outcome is Outcome.MAJOR
 
 
 def test_the_reserve_is_measured_on_the_real_file_system(tmp_path: Path) -> None:
@@ -282,7 +264,10 @@ def test_a_clock_that_jumped_back_stops_the_trail_until_it_is_right(tmp_path: Pa
             trail.reopen()
         clock.turn(61)
         trail.reopen()
-        assert trail.append(event(3)).sequence == 3
+        assert trail.append(event(3)).sequence == 4
+        stopped = next(trail.read(3, 3))
+        assert stopped.entry.summary.startswith("Audit recording stopped: The clock stands 61 s before")
+        assert stopped.time == next(trail.read(2, 2)).time
 
 
 def test_a_clock_that_is_behind_the_last_record_keeps_a_trail_closed_at_start(tmp_path: Path) -> None:

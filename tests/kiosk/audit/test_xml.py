@@ -7,9 +7,22 @@ from pathlib import Path
 import pytest
 import rnc2rng
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
-from kiosk.audit import AuditMessage, AuditSource, Outcome, PatientRef, StudyRef, Who, codes, events, render
+from kiosk.audit import (
+    AuditMessage,
+    AuditSource,
+    Code,
+    Medium,
+    Outcome,
+    PatientRef,
+    StudyRef,
+    Who,
+    codes,
+    events,
+    render,
+)
 from tests.kiosk.audit.samples import KIOSK, PACS, PATIENT, RADIOLOGIST, SOURCE, STUDY, SYSTEM
 from tests.kiosk.audit.strategies import MESSAGES, SOURCES, TEXT
 
@@ -35,7 +48,21 @@ EVERY_EVENT = {
     "alert": events.security_alert(RADIOLOGIST, codes.USER_SECURITY_CHANGED, "u1", "Badge enrolled", process=KIOSK),
     "restricted": events.restricted_function(RADIOLOGIST, "push", "No"),
     "log used": events.audit_log_used(Who("unix:root"), KIOSK, "file:///trail"),
+    "export": events.exported(RADIOLOGIST, KIOSK, (Medium("S", codes.USB_DISK),), (STUDY,), PATIENT, Outcome.SUCCESS),
+    "import": events.imported(RADIOLOGIST, KIOSK, (Medium("", codes.CD),), (STUDY,), PATIENT, Outcome.SERIOUS, "Torn"),
+    "deleted": events.study_deleted(SYSTEM, KIOSK, (STUDY,), PATIENT),
+    "break-glass": events.emergency_override(RADIOLOGIST, False, PATIENT, "Unconscious", (STUDY,)),
+    "break-glass over": events.emergency_override(RADIOLOGIST, True, PATIENT, "Over"),
+    "user": events.user_changed(RADIOLOGIST, "u1", "PIN reset"),
+    "roles": events.roles_changed(RADIOLOGIST, "u1", "Auditor"),
+    "configuration": events.configuration_changed(RADIOLOGIST, "file:///etc/kiosk.toml", "Read again"),
+    "reader": events.reader_failed(SYSTEM, "ACR1252", "Gone"),
+    "TLS": events.node_refused(SYSTEM, "arr", "Expired", KIOSK),
+    "trail": events.trail_changed(SYSTEM, "file:///trail", "Deleted: 2026-01"),
+    "software": events.configuration_changed(RADIOLOGIST, "urn:x", "2.0", kind=codes.SOFTWARE_CONFIGURATION),
+    "card": events.security_alert(RADIOLOGIST, codes.OBJECT_SECURITY_CHANGED, "urn:kiosk:card:04A1", "Personalised"),
     "recording": events.audit_recording(SYSTEM, True, "file:///trail", "Disk full"),
+    "recording again": events.audit_recording(SYSTEM, False, "file:///trail", "Room again"),
 }
 
 
@@ -130,3 +157,40 @@ def test_text_that_xml_can_hold_comes_back_whole(text: str) -> None:
     )
     assert root.find("ActiveParticipant").get("UserName", "") == legal
     assert root.findtext(".//EventOutcomeDescription") == "x" + legal
+
+
+def test_there_is_a_sample_of_every_event_and_every_type_that_the_kiosk_knows() -> None:
+    made = {code.value for message in every_message() for code in (message.event_id, *message.event_types)}
+    known = {
+        code.value for code in vars(codes).values() if isinstance(code, Code) and "110100" <= code.value < "110150"
+    }
+    assert known - made == {code.value for code in (codes.NETWORK_ENTRY, codes.NETWORK_CONFIGURATION)}
+
+
+def every_message() -> list[AuditMessage]:
+    """Every message of every sample."""
+    return [message for messages in EVERY_EVENT.values() for message in messages]
+
+
+def test_a_message_is_about_one_patient_at_most_and_asked_for_by_one_person_at_most() -> None:
+    for message in every_message():
+        assert sum(item.role == codes.ROLE_PATIENT for item in message.objects) <= 1
+        assert sum(participant.is_requestor for participant in message.participants) <= 1
+
+
+HUGE = st.sampled_from(["x", "]]>", "\ud800", "\x00", "<", "\u202e", "\U0001f600"]).flatmap(
+    lambda piece: st.integers(1, 60_000).map(lambda count: piece * count)
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(HUGE)
+def test_text_of_any_length_is_parsed_again(text: str) -> None:
+    message = events.login(Who(text, text, (f"uid:{text}",)), KIOSK, Outcome.SUCCESS, text)[0]
+    line = render(message, TIME, SOURCE)
+    root = valid(line)
+    assert line.isprintable()
+    assert len(root.find("ActiveParticipant").get("UserID")) == len(text)
+    assert root.findtext(".//EventOutcomeDescription").replace("\ufffd", "?") == "".join(
+        "?" if char in "\ud800\x00" else char for char in text
+    )

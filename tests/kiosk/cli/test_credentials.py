@@ -10,6 +10,7 @@ from kiosk.audit import Entry, Phase, Trail
 from kiosk.cli.credentials import make_keys, personalise_desfire
 from kiosk.cli.parser import parser
 from kiosk.errors import ConfigError
+from readers.credentials.aes import diversify
 from readers.virtual.desfire_card import DesfireCard, blank
 from readers.virtual.torn_card import TornCard
 from readers.virtual.uid_card import UidCard
@@ -97,6 +98,15 @@ def test_keys_are_made_once_and_on_record(config: str, environment: dict[str, st
     assert not any(key.lower() in said.lower() for key in (*made.values(), *keys(config).values()))
 
 
+def test_issuing_keys_have_the_names_that_the_site_gives_them(config: str, environment: dict[str, str]) -> None:
+    with Path(config).open("a") as file:
+        file.write('master_key = "clinic-master"\ncard_key = "clinic-card"\n')
+    done = kiosk(environment, *MAKE, config)
+    assert done.returncode == 0, done.stderr
+    assert set(keys(config)) == {"desfire-uid", "desfire-read", "clinic-master", "clinic-card"}
+    assert "clinic-card and clinic-master only issue cards" in done.stderr
+
+
 def test_a_kiosk_without_keys_says_what_makes_them(config: str) -> None:
     with pytest.raises(ConfigError, match=r"desfire-uid\.key: .* `kiosk credentials keys make` makes it"):
         personalise_desfire(parser().parse_args([*WRITE, config]))
@@ -153,6 +163,21 @@ def test_a_blank_becomes_a_card_of_the_site_on_record(
     assert "a card of this site already" in text
     assert ASKED not in errors
     assert "nothing was written" in text
+
+
+def test_a_site_of_hidden_uids_need_not_say_so_for_each_card(
+    config: str, environment: dict[str, str], pcsc_with_vpcd: PcscWithVpcd
+) -> None:
+    with Path(config).open("a") as file:
+        file.write('card_key = "clinic-card"\nrandom_uid = true\n')
+    assert make_keys(parser().parse_args([*MAKE, config])) == 0
+    card = blank(UID)
+    code, text, errors = personalised(environment, pcsc_with_vpcd, config, card)
+    assert code == 0, errors
+    assert "Switching to a random UID, for good" in text
+    assert card.memory.hides_uid
+    own = diversify(bytes.fromhex(keys(config)["clinic-card"]), UID.value + bytes(3))
+    assert card.memory.card.keys[0] == own
 
 
 def test_nothing_is_written_unless_somebody_agrees(

@@ -14,10 +14,10 @@ import pytest
 from kiosk.access.people import Directory
 from kiosk.access.policy import Role
 from kiosk.audit import Entry, Phase, Trail
-from kiosk.build import Premises
 from kiosk.cli.taps import Taps
 from kiosk.config.loader import load
 from kiosk.errors import NotAllowed
+from kiosk.premises import Premises
 from readers.control import tap
 from readers.credentials.claim import Assurance
 from readers.credentials.iso14443 import UidScheme

@@ -94,7 +94,8 @@ def test_no_patient_is_left_in_what_is_masked(kept: Kept, environment: dict[str,
     with Trail.read_only(kept.folder / "trail.db") as trail:
         named = {record.entry.patient.name for record in trail.read() if record.entry.patient}
     assert named  # there is something to mask
-    for words in (["show"], ["export", "--format", "jsonl"], ["export", "--format", "xml"]):
+    formats = [["export", "--format", name] for name in ("jsonl", "xml", "csv", "fhir")]
+    for words in (["show"], ["show", "--person", "a.weber", "--day", "7 days"], *formats):
         done = kiosk(environment, "audit", *words, "--as-auditor", "--config", kept.config)
         assert done.returncode == 0
         text = _everything(done.stdout)
@@ -137,6 +138,24 @@ def test_a_copy_is_shown_masked_or_not_at_all(kept: Kept, environment: dict[str,
     assert shown.returncode == 0
     assert "uid:04A1B2C3D4E580" in shown.stdout
     assert "(masked)" in shown.stdout
+
+
+def test_the_pushed_study_has_an_unbroken_path_in_a_copy_and_the_public_key(
+    kept: Kept, environment: dict[str, str]
+) -> None:
+    key = kept.folder.parent / "kiosk.pem"
+    key.write_text(kiosk(environment, "audit", "key", "--config", kept.config).stdout)
+    copy = str(shutil.copy(kept.folder / "trail.db", kept.folder.parent / "alone.db"))
+    with Trail.read_only(copy) as trail:
+        ended = [record.entry for record in trail.read() if record.entry.act == "deliver" and record.entry.outcome == 0]
+    study = dict(ended[0].details)["study"]
+    done = kiosk(environment, "audit", "custody", study, "--db", copy, "--public-key", str(key))
+    assert (done.returncode, done.stderr) == (0, "")
+    steps = [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()]
+    assert steps[:3] == ["tap", "proof", "decision"]
+    assert {"query", "opened", "push", "delivery", "retrieve", "sent"} <= set(steps)
+    assert "The path is unbroken: " in done.stdout
+    assert [secret for secret in _secrets() if secret in done.stdout] == []
 
 
 def test_keep_takes_no_folder_with_something_else_in_it(

@@ -91,6 +91,7 @@ def test_a_configured_scheme_without_its_key_is_refused_everywhere(kept: Kept, e
         assert done.returncode == 1, command
         assert "credentials.desfire has no key: desfire-read.key: No such file or directory." in said, command
         assert f"Put the key's 32 hexadecimal digits into {key}, mode 0600" in said
+        assert "`kiosk credentials keys make` makes one for new cards" in said
         assert "Traceback" not in said
 
 

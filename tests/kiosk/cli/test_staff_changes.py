@@ -8,10 +8,10 @@ import pytest
 from kiosk.access.person import Credential
 from kiosk.access.policy import Role
 from kiosk.audit import Entry, Trail
-from kiosk.build import Premises
 from kiosk.cli.staff import chosen
 from kiosk.config.loader import load
 from kiosk.errors import NotAllowed
+from kiosk.premises import Premises
 from readers.credentials.claim import Assurance
 from tests.end_to_end.program import COMMAND, Program, kiosk
 

@@ -15,10 +15,10 @@ from kiosk.config.model import (
     Kiosk,
     KioskConfig,
     Limits,
-    PeerConfig,
     Readers,
     SessionRules,
 )
+from kiosk.config.peers import PeerConfig, ReceivingConfig
 from kiosk.config.refuse import refusals
 from kiosk.config.section import Section
 from kiosk.errors import ConfigError
@@ -38,7 +38,25 @@ peers = st.builds(
     character_set=st.sampled_from(["ISO_IR 192", "\\ISO 2022 IR 87"]),
     description=st.just("") | texts,
 )
-peer_lists = st.lists(peers, max_size=3, unique_by=lambda peer: peer.name).map(tuple)
+secure_peers = st.builds(
+    PeerConfig,
+    name=texts,
+    ae_title=titles,
+    host=st.just("localhost"),
+    port=st.just(2762),
+    sends_from=st.sampled_from([(), ("192.0.2.1", "pacs.example")]),
+    bytes_per_second=st.integers(0, 2**40),
+    tls=st.just(True),
+    authority=st.just(Path("/etc/kiosk/site.pem")),
+    certificate=st.just(Path("/etc/kiosk/kiosk.crt")),
+    key=st.just(Path("/etc/kiosk/kiosk.key")),
+    server_name=st.sampled_from(["", "pacs.example"]),
+    pinned_authority=st.booleans(),
+    user_identity=st.just("passcode"),
+    user_name=texts,
+    user_secret=st.just(Path("/etc/kiosk/passcode")),
+)
+peer_lists = st.lists(peers | secure_peers, max_size=3, unique_by=lambda peer: peer.name).map(tuple)
 folders = st.none() | st.sampled_from([Path("/etc/kiosk/authorities"), Path('/tmp/a "b" \\c/ü')])
 credential_tables = st.builds(
     CredentialsConfig,
@@ -71,6 +89,7 @@ configs = st.builds(
     limits=st.builds(Limits, disk_reserve_bytes=st.integers(0, 2**50)),
     archives=peer_lists,
     destinations=peer_lists,
+    listeners=peer_lists,
 )
 
 
@@ -84,7 +103,8 @@ def test_what_is_dumped_loads_as_the_same(tmp_path: Path, config: KioskConfig) -
 
 def test_a_dump_names_every_setting() -> None:
     peer = PeerConfig("A", "A", "localhost", 104)
-    written = tomllib.loads(dump(KioskConfig(Kiosk("x", Path("/s")), archives=(peer,), destinations=(peer,))))
+    config = KioskConfig(Kiosk("x", Path("/s")), archives=(peer,), destinations=(peer,), listeners=(peer,))
+    written = tomllib.loads(dump(config))
     for item in fields(KioskConfig):
         assert item.name in written
     assert set(written["credentials"]) == keys_of(CredentialsConfig)
@@ -108,6 +128,7 @@ def test_the_example_loads_is_fit_to_run_and_shows_every_setting() -> None:
         ("credentials", CredentialsConfig),
         ("audit", AuditConfig),
         ("limits", Limits),
+        ("receiving", ReceivingConfig),
     ):
         assert set(written[name]) == keys_of(section)
     for item in fields(CredentialsConfig):

@@ -1,0 +1,56 @@
+"""How the deliveries stand, from the cursors and the trail: the forwarder may be another process, or not run at all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kiosk.audit.forward.cursor import CursorFile, Standing
+from kiosk.audit.forward.sink import Sink
+from kiosk.audit.port import TrailReader
+
+
+@dataclass(frozen=True)
+class SinkStatus:
+    """One sink. `waiting` records were not sent yet, the oldest of them made at `oldest`; `settled` is the last record
+    that never needs to be sent again. `fault` is why the last try failed, since `fault_at`; empty when it did not."""
+
+    name: str
+    kind: str
+    place: str
+    waiting: int
+    oldest: datetime | None
+    settled: int
+    sent_at: datetime | None = None
+    fault: str = ""
+    fault_at: datetime | None = None
+
+    def oldest_seconds(self, now: datetime) -> float:
+        """How old the oldest record is that was not sent yet; 0 when there is none."""
+        return max(0.0, (now - self.oldest).total_seconds()) if self.oldest else 0.0
+
+
+def sink_statuses(sinks: Iterable[Sink], directory: Path, trail: TrailReader) -> tuple[SinkStatus, ...]:
+    """How each sink stands against the trail; raises TrailError when trail or cursor cannot be read."""
+    genesis, head = trail.identity.genesis, trail.head().sequence
+    found = []
+    for sink in sinks:
+        standing = CursorFile(directory, sink.name).read()
+        if standing.trail != genesis:
+            standing = Standing()
+        waiting = max(0, head - standing.sent)
+        first = trail.page(standing.sent + 1, 1) if waiting else ()
+        found.append(
+            SinkStatus(
+                sink.name,
+                sink.kind.value,
+                sink.place,
+                waiting,
+                first[0].time if first else None,
+                standing.settled.sequence,
+                standing.sent_at,
+                standing.fault,
+                standing.fault_at,
+            )
+        )
+    return tuple(found)
