@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kiosk.access.session import SessionBook
 from kiosk.audit import (
@@ -19,6 +19,7 @@ from kiosk.imaging.outbox import Outbox
 from kiosk.imaging.spool import Spool
 from kiosk.operations.agent import Agent, Surroundings
 from kiosk.operations.deliver import Deliverer
+from kiosk.operations.delivery_watch import DeliveryWatch
 from kiosk.operations.door import Door
 from kiosk.operations.facts import AccessDenied, ReaderHealth, TapSeen
 from kiosk.operations.hub import Hub
@@ -30,6 +31,7 @@ from kiosk.operations.perform import Desk, finish, perform
 from kiosk.operations.principal import System
 from kiosk.operations.service import NoteReader, StartKiosk, StopKiosk
 from kiosk.operations.sessions import SessionHoldings
+from kiosk.operations.status import Look, TrailSight, kiosk_status
 from kiosk.premises import People, Premises
 from readers.credentials.ladder import Ladder
 from readers.reader import (
@@ -89,10 +91,12 @@ def build(
     *,
     readers: Sequence[Reader] = (),
     fault: str = "",
+    look: Look | None = None,
 ) -> Agent:
     """A whole kiosk, started and on record, on an open trail that the caller closes after it. Raises KioskError.
 
     With a trail that could not be opened, for the reason that `fault` says, it is locked until the trail can be.
+    `look` reads the trail and its deliveries beside everything else; without it nobody watches deliveries.
     """
     config, clock, state = premises.config, premises.clock, premises.state
     ladder = premises.ladder(people.counters, TrailNonces(trail))
@@ -139,6 +143,9 @@ def build(
     watched = [*readers, *(demo.readers if demo else (open_reader(spec) for spec in config.readers.specs))]
     watches = [_watch(reader, config, ladder, door, hub, desk) for reader in watched]
 
+    see = _own_look(trail, look)
+    lookout = DeliveryWatch(see, desk, hub, premises.node, clock, state / "refused-sinks.json")
+
     def warm_up() -> None:
         with contextlib.suppress(ImagingError):  # closed meanwhile, or what the first query or retrieval will say
             imaging.start()
@@ -154,11 +161,13 @@ def build(
             watch.start()
         warming.start()
         deliverer.start()
+        lookout.start()
         if keeper is not None:
             keeper.start()
 
     def stop() -> None:
         warming.cancel()
+        lookout.stop()
         for watch in watches:
             watch.stop()
         imaging.close()
@@ -193,6 +202,8 @@ def build(
         on_close,
         trail,
         premises.node,
+        premises.badge_naming,
+        lambda: kiosk_status(see, hub.out_of_service, clock),
         demo.tap if demo else None,
     )
     try:
@@ -202,6 +213,15 @@ def build(
         agent.close()
         raise
     return agent
+
+
+def _own_look(trail: TrailPort, look: Look | None) -> Look:
+    """What is written here knows more of itself than its file shows."""
+    if look is None:
+        return lambda: TrailSight(trail.status())
+    if isinstance(trail, Trail):
+        return lambda: replace(look(), trail=trail.status())
+    return look
 
 
 def _watch(reader: Reader, config: KioskConfig, ladder: Ladder, door: Door, hub: Hub, desk: Desk) -> ReaderWatch:

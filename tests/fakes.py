@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Event
 
+from kiosk.audit import Head, Record, Selection, TrailStatus
 from kiosk.errors import Cancelled, KioskError, NotAllowed, PeerAborted
 from kiosk.imaging.calls import Found
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
@@ -28,6 +29,8 @@ from kiosk.operations.facts import (
     TransferState,
 )
 from kiosk.operations.operations import (
+    AuditFound,
+    ChainState,
     DemoCard,
     Destination,
     InstancesArrived,
@@ -37,14 +40,21 @@ from kiosk.operations.operations import (
     PushRequest,
     Station,
 )
+from kiosk.operations.status import KioskStatus, TrailSight
 from tests import phantoms
 
 PIN = "123456"
 PEOPLE = {
     "radiologist-badge": (PersonView("ada", "Dr Ada Lindqvist", "radiologist"), BadgeView("badge", "…A1B2")),
     "technologist-badge": (PersonView("tom", "Tom Okafor", "technologist"), BadgeView("badge", "…C3D4")),
+    "auditor-badge": (PersonView("sara", "Sara Holm", "auditor"), BadgeView("badge", "…293A")),
     "radiologist-phone": (PersonView("ada", "Dr Ada Lindqvist", "radiologist"), BadgeView("phone", "…9F2C")),
 }
+STATUS = KioskStatus(
+    datetime(2026, 3, 1, 12, tzinfo=UTC), "", TrailSight(TrailStatus("kiosk-7", Head(4, bytes.fromhex("9f2c") * 16)))
+)
+CHAIN = ChainState(True, "The chain is whole: 4 records, head 9f2c.")
+ACTS = {"auditor": frozenset({"sign_in", "see_audit"})}
 CARDS = (
     DemoCard("F1", "radiologist-badge", "Radiologist's badge"),
     DemoCard("F2", "technologist-badge", "Technologist's badge"),
@@ -67,6 +77,9 @@ class Script:
     picture: Callable[[Instance, int], Picture] = phantoms.picture_of
     tags: Callable[[Instance], Iterable[TagRow]] = phantoms.tags_of
     destinations: tuple[Destination, ...] = DESTINATIONS
+    records: list[Record] = field(default_factory=list)
+    chain: ChainState = CHAIN
+    status: KioskStatus = STATUS
     row_delay: float = 0.0
     instance_delay: float = 0.0
     hanging: set[str] = field(default_factory=set)
@@ -103,6 +116,11 @@ class FakeOperations:
         """See Operations."""
         cards, pin = (CARDS, PIN) if self._demo else ((), "")
         return Station("Kiosk 7", "St. Example, reading room 2", ("Main archive",), cards, pin)
+
+    def status(self) -> KioskStatus:
+        """See Operations."""
+        self._enter("status")
+        return self.script.status
 
     def subscribe(self, listener: Callable[[Fact], None]) -> Callable[[], None]:
         """See Operations."""
@@ -155,7 +173,7 @@ class FakeOperations:
 
     def open_session(self, person: PersonView, badge: BadgeView) -> SessionOpened:
         """Opens a session without a tap."""
-        acts = frozenset({"query", "open", "push"})
+        acts = ACTS.get(person.role, frozenset({"query", "open", "push"}))
         ends_at = datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(hours=8)
         self.session = SessionOpened(f"session-{next(self._numbers)}", person, badge, acts, 300.0, 30.0, ends_at)
         self.post(self.session)
@@ -258,6 +276,24 @@ class FakeOperations:
         self._enter("retry_push", session_id, job_id)
         self.move(job_id, state=TransferState.WAITING, instances_failed=0, failures=(), sentence="")
 
+    def read_audit(
+        self, session_id: str, selection: Selection, limit: int, cancel: Event, *, newest_first: bool = True
+    ) -> Generator[Record, None, AuditFound]:
+        """See Operations."""
+        self._enter("read_audit", session_id, selection, newest_first)
+        found = [record for record in self.script.records if selection.takes(record)]
+        for record in (found[::-1] if newest_first else found)[:limit]:
+            self._pause(self.script.row_delay, cancel)
+            yield record
+        self._hang("read_audit", cancel)
+        return AuditFound(min(len(found), limit), len(found) > limit)
+
+    def verify_audit(self, session_id: str, cancel: Event) -> ChainState:
+        """See Operations."""
+        self._enter("verify_audit", session_id)
+        self._hang("verify_audit", cancel)
+        return self.script.chain
+
     def move(self, job_id: str, **changes: object) -> TransferProgress:
         """Changes a push and tells the listeners."""
         with self._lock:
@@ -272,7 +308,7 @@ class FakeOperations:
         progress = self.jobs[job_id][1]
         failed = len(failures)
         over = done + failed >= progress.instances_total
-        state = TransferState.SENDING if not over else TransferState.FAILED if failed else TransferState.DONE
+        state = TransferState.SENDING if not over else TransferState.FAILED if failed else TransferState.DELIVERED
         left = progress.instances_total - done - failed
         return self.move(
             job_id, state=state, instances_fetched=progress.instances_total, instances_done=done,

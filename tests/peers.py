@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -26,7 +26,7 @@ from kiosk.imaging.calls import Sent, SentInstance, ToSend
 from kiosk.imaging.network.echo import echo
 from kiosk.imaging.network.filemeta import read_file_meta
 from kiosk.imaging.network.send import send
-from kiosk.imaging.peers import Peer
+from kiosk.imaging.peers import Peer, Tls
 from kiosk.imaging.spool import Spool
 
 START_SECONDS = 20.0
@@ -91,8 +91,13 @@ def _await_echo(peer: Peer, process: subprocess.Popen[bytes], log: Path) -> None
 
 
 @contextmanager
-def run_orthanc(environment: dict[str, str] | None = None, **settings: object) -> Iterator[Server]:
-    """Debian's Orthanc with C-FIND, C-GET and C-MOVE open to everybody on loopback; `settings` go into its JSON."""
+def run_orthanc(
+    environment: dict[str, str] | None = None, tls: Tls | None = None, **settings: object
+) -> Iterator[Server]:
+    """Debian's Orthanc with C-FIND, C-GET and C-MOVE open to everybody on loopback; `settings` go into its JSON.
+
+    `tls` is how it is spoken to, where the settings say that it wants TLS.
+    """
     with tempfile.TemporaryDirectory(prefix="orthanc-") as name:
         folder = Path(name) / "data"
         folder.mkdir()
@@ -117,21 +122,26 @@ def run_orthanc(environment: dict[str, str] | None = None, **settings: object) -
         }
         path = Path(name) / "orthanc.json"
         path.write_text(json.dumps(configuration))
-        with _running(["Orthanc", str(path)], local_peer("ORTHANC", "ORTHANC", port), folder, environment) as server:
+        peer = replace(local_peer("ORTHANC", "ORTHANC", port), tls=tls)
+        with _running(["Orthanc", str(path)], peer, folder, environment) as server:
             yield server
 
 
 @contextmanager
-def run_dcmqrscp(environment: dict[str, str] | None = None, *options: str) -> Iterator[Server]:
-    """DCMTK's dcmqrscp with one storage area QRSCP that anybody may read and write."""
+def run_dcmqrscp(
+    environment: dict[str, str] | None = None, *options: str, destinations: Mapping[str, int] | None = None
+) -> Iterator[Server]:
+    """DCMTK's dcmqrscp with one storage area QRSCP that anybody may read and write; it moves to `destinations`, ports
+    of this machine by AE title."""
     with tempfile.TemporaryDirectory(prefix="dcmqrscp-") as name:
         folder = Path(name) / "data"
         folder.mkdir()
         port = free_port()
+        hosts = "".join(f"{title} = ({title}, 127.0.0.1, {at})\n" for title, at in (destinations or {}).items())
         configuration = Path(name) / "scp.cfg"
         configuration.write_text(
             f"NetworkTCPPort = {port}\nMaxPDUSize = 131072\nMaxAssociations = 16\n"
-            "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+            f"HostTable BEGIN\n{hosts}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
             f"AETable BEGIN\nQRSCP {folder} RW (10000, 4096mb) ANY\nAETable END\n"
         )
         command = ["dcmqrscp", *options, "-c", str(configuration), str(port)]
@@ -140,15 +150,21 @@ def run_dcmqrscp(environment: dict[str, str] | None = None, *options: str) -> It
 
 
 @contextmanager
-def run_storescp(*options: str, environment: dict[str, str] | None = None, port: int | None = None) -> Iterator[Server]:
-    """DCMTK's storescp; by default it takes every transfer syntax and keeps what comes, byte for byte."""
+def run_storescp(
+    *options: str, environment: dict[str, str] | None = None, port: int | None = None, tls: Tls | None = None
+) -> Iterator[Server]:
+    """DCMTK's storescp; by default it takes every transfer syntax and keeps what comes, byte for byte.
+
+    `tls` is how it is spoken to, where the options say that it wants TLS.
+    """
     with tempfile.TemporaryDirectory(prefix="storescp-") as name:
         folder = Path(name) / "data"
         folder.mkdir()
         port = port or free_port()
         chosen = options or ("+xa", "+B", "-pdu", "131072")
         command = ["storescp", *chosen, "-od", str(folder), "-aet", "STORESCP", str(port)]
-        with _running(command, local_peer("STORESCP", "STORESCP", port), folder, environment) as server:
+        peer = replace(local_peer("STORESCP", "STORESCP", port), tls=tls)
+        with _running(command, peer, folder, environment) as server:
             yield server
 
 

@@ -21,6 +21,7 @@ SEPARATOR: Final = ";"
 LABEL: Final = b"kiosk badge token"
 TOKEN_SIZE: Final = 16
 KEY_SIZE: Final = 32
+SHORTEST_UID: Final = 4
 
 
 class BadgeId(Enum):
@@ -60,6 +61,15 @@ class BadgeNaming:
             made = self.token(token.removeprefix(UID).upper())
             named += [made] if self.badge_id is BadgeId.TOKEN else [token, made]
         return tuple(dict.fromkeys(named))
+
+    def also(self, badge: str) -> str:
+        """The token under which a badge that somebody asks for by its UID is on record; empty where that is its UID.
+
+        A UID may be written with blanks or colons, and with "uid:" before it.
+        """
+        typed = "".join(badge.split()).lower().removeprefix(UID).replace(":", "")
+        is_uid = len(typed) >= SHORTEST_UID and len(typed) % 2 == 0 and set(typed) <= set("0123456789abcdef")
+        return self.token(typed.upper()) if is_uid and self.badge_id is BadgeId.TOKEN else ""
 
     def entry(self, entry: Entry) -> Entry:
         """The entry with every badge in it named: the actor's, each participant's, and a card that it is about."""

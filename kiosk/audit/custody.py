@@ -188,6 +188,7 @@ class _Path:
         self._delivered()
         for act in self._others:
             self._act(act.entry.act.replace("_", " "), act, "what was done with the push later")
+        self._kept()
         self._is_one_person()
         self._is_one_patient()
         person = next((record.entry.actor for record in self._job.records), None)
@@ -303,6 +304,14 @@ class _Path:
             self._link("sent", last, f"{sent} instances went to {self._job.destination}")
         if last.entry.outcome is not Outcome.SUCCESS:
             self._gaps.append(f"The delivery did not go through: {last.entry.summary.rstrip('.')}.")
+
+    def _kept(self) -> None:
+        """What the destination took into its keeping (storage commitment), where that was asked."""
+        ended = [act.ended for act in (*self._job.deliveries, *self._others) if act.ended is not None]
+        told = [record for record in ended if detail(record.entry, "delivered") not in ("", "0")]
+        if told:
+            count = detail(told[-1].entry, "delivered")
+            self._link("commitment", told[-1], f"{self._job.destination} keeps {count} instances")
 
     def _is_one_person(self) -> None:
         """Everything was done by the one who was let in, with the badge that was tapped."""

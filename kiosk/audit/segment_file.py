@@ -1,8 +1,8 @@
 """The file of a sealed segment: gzip, a JSON object a line; `zcat FILE | jq` shows it.
 
 The first line is the segment's head with its signature. Then come its checkpoints ("checkpoint", "signature", "mac")
-and its records ("body", "hash", "mac", "sequence"), each in order. The canonical JSON of a record's "body", and of a
-"checkpoint", is what was chained and signed, octet by octet.
+and its records ("body", "hash", "mac", "sequence"), each in order, and nothing else. The canonical JSON of a record's
+"body", and of a "checkpoint", is what was chained and signed, octet by octet.
 """
 
 import gzip
@@ -27,6 +27,7 @@ from kiosk.errors import TrailError
 LONGEST_LINE: Final = (1 << 20) + 4096
 """Octets: more than the largest record's line."""
 LEVEL: Final = 6
+KINDS: Final = ("body", "checkpoint")
 Item = TypeVar("Item", bound=tuple[object, ...])
 
 UNREADABLE: Final = (OSError, EOFError, zlib.error)  # gzip.BadGzipFile is an OSError
@@ -124,14 +125,16 @@ class SegmentFile:
     def rows(self, first: int, limit: int = store.BATCH) -> tuple[store.Row, ...]:
         """At most `limit` records from `first` on."""
         if self._rows is None or self._rows.passed >= first:
-            self._rows = _Stream(self._items("body", _row), lambda row: row.sequence)
+            before = self.segment.before.sequence
+            self._rows = _Stream(self._items("body", _row), lambda row: row.sequence, before)
         with self._failing():
             return self._rows.take(first, limit)
 
     def checkpoint_rows(self, first: int, limit: int = store.BATCH) -> tuple[store.CheckpointRow, ...]:
         """At most `limit` checkpoints from `first` on."""
         if self._checkpoints is None or self._checkpoints.passed >= first:
-            self._checkpoints = _Stream(self._items("checkpoint", _checkpoint), lambda row: row.number)
+            before = self.segment.before.checkpoint
+            self._checkpoints = _Stream(self._items("checkpoint", _checkpoint), lambda row: row.number, before)
         with self._failing():
             return self._checkpoints.take(first, limit)
 
@@ -151,6 +154,8 @@ class SegmentFile:
                 item = read(fields)
                 fields.end()
                 yield item
+            elif not KINDS.intersection(fields):
+                raise fields.wrong("body", "a record or a checkpoint")
 
     def _lines(self) -> Generator[bytes, None, None]:
         with gzip.open(self._path, "rb") as file:
@@ -171,12 +176,13 @@ class SegmentFile:
 
 
 class _Stream(Generic[Item]):
-    """Items in order, given out page by page; `passed` is the place of the last one given or left out."""
+    """Items in order after place `before`, given out page by page; `passed` is the place of the last one given or left
+    out. One that goes back is nobody's: it raises RecordError, lest it be left out unseen."""
 
-    def __init__(self, items: Generator[Item, None, None], place: Callable[[Item], int]) -> None:
+    def __init__(self, items: Generator[Item, None, None], place: Callable[[Item], int], before: int) -> None:
         self._items = items
         self._place = place
-        self.passed = 0
+        self.passed = before
 
     def take(self, first: int, limit: int) -> tuple[Item, ...]:
         """At most `limit` from place `first` on."""
@@ -185,8 +191,11 @@ class _Stream(Generic[Item]):
             item = next(self._items, None)
             if item is None:
                 break
-            self.passed = max(self.passed, self._place(item))
-            if self._place(item) >= first:
+            place = self._place(item)
+            if place <= self.passed:
+                raise RecordError(f"number {place} after number {self.passed}")
+            self.passed = place
+            if place >= first:
                 found.append(item)
         return tuple(found)
 

@@ -47,13 +47,15 @@ class Selection:
     """What records must have to be wanted; an empty field asks for nothing. All of them hold at once.
 
     `person`: a user ID, or a part of the name as it is shown. `badge`: a token ("uid:04A1B2C3", "pkoc:9f2c..."), or
-    what follows its colon; blanks and colons inside a UID do not count. `patient_id` with `issuer` is one patient;
+    what follows its colon; blanks and colons inside a UID do not count; `badge_token` is what it may be named by instead
+    (see `BadgeNaming.also`). `patient_id` with `issuer` is one patient;
     without, everybody of that ID at any issuer. `study`: a Study Instance UID. `act`: its name ("push"). `since` and
     `until` are times with a zone; `until` does not belong to it.
     """
 
     person: str = ""
     badge: str = ""
+    badge_token: str = field(default="", repr=False)
     patient_id: str = field(default="", repr=False)
     issuer: str = field(default="", repr=False)
     study: str = ""
@@ -76,7 +78,7 @@ class Selection:
             and (self.until is None or record.time < self.until)
             and (not self.act or entry.act == self.act)
             and (not self.person or _is_person(self.person, entry))
-            and (not self.badge or _plain_token(self.badge) in _tokens(entry))
+            and (not self.badge or not self._badges.isdisjoint(_tokens(entry)))
             and (not self.patient_id or _is_patient(self, entry))
             and (not self.study or self.study in studies_of(entry))
         )
@@ -85,8 +87,8 @@ class Selection:
     def may_match(self) -> MayMatch:
         """False for the bodies of records that cannot be wanted; looks at octets, and decodes nothing."""
         needles = tuple(in_body(text) for text in (self.study, self.patient_id, self.act) if text)
-        asked = (self.person, _plain_token(self.badge))
-        folded = tuple(in_body(text.lower()) for text in asked if text and text.isascii())
+        person = (in_body(self.person.lower()),) if self.person and self.person.isascii() else ()
+        badges = tuple(map(in_body, self._badges)) if all(map(str.isascii, self._badges)) else ()
         since, until = (time_text(time).encode("ascii") if time else b"" for time in (self.since, self.until))
 
         def may_match(body: bytes) -> bool:
@@ -97,7 +99,12 @@ class Selection:
             if not all(needle in body for needle in needles):
                 return False
             # A letter outside ASCII is written as an escape, and may fold into letters inside it.
-            return not folded or b"\\u" in body or all(needle in body.lower() for needle in folded)
+            if b"\\u" in body or not (person or badges):
+                return True
+            folded = body.lower()
+            return all(needle in folded for needle in person) and (
+                not badges or any(needle in folded for needle in badges)
+            )
 
         return may_match
 
@@ -106,7 +113,7 @@ class Selection:
         times = (("from", self.since), ("until", self.until))
         pairs = (
             ("person", self.person),
-            ("badge", self.badge),
+            ("badge", self.badge_token or self.badge),  # where UIDs are kept off the record, so is the one asked for
             ("key.patient_id", self.patient_id),
             ("key.issuer", self.issuer),
             (STUDY, self.study),
@@ -115,6 +122,10 @@ class Selection:
             *((name, time.isoformat() if time else "") for name, time in times),
         )
         return tuple((name, text) for name, text in pairs if text)
+
+    @property
+    def _badges(self) -> frozenset[str]:
+        return frozenset(_plain_token(text) for text in (self.badge, self.badge_token) if text)
 
 
 EVERYTHING: Final = Selection()

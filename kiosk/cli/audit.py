@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
@@ -107,6 +108,7 @@ def _records(options: Namespace, selection: Selection) -> Iterator[tuple[Iterabl
             yield select(copy, selection, options.first), True
         return
     premises = Premises(load(Path(options.config)))
+    selection = replace(selection, badge_token=premises.badge_naming.also(selection.badge))
     with premises.trail() as trail:
         if options.as_auditor:
             desk = Desk(premises.ledger(trail, _say), lambda _: False)

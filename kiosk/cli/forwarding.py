@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.audit import AuditSource, Notify, ReadOnlyTrail, TrailClient
-from kiosk.audit.forward import Credentials, Forwarder, Header, Kind, Sink
+from kiosk.audit.forward import Credentials, Forwarder, Header, Kind, Sink, sink_statuses
 from kiosk.audit.forward.delivery import OpenTrail
 from kiosk.audit.port import TrailReader
 from kiosk.cli.endings import ENDINGS
 from kiosk.config.loader import load
 from kiosk.config.sinks import SinkConfig
 from kiosk.errors import ConfigError
+from kiosk.operations.status import Look, TrailSight, trail_status
 from kiosk.premises import Premises
 
 STOPPED = 1
@@ -72,6 +73,17 @@ def cursors(premises: Premises) -> Path:
 def sinks(premises: Premises) -> tuple[Sink, ...]:
     """The configured sinks."""
     return tuple(map(_sink, premises.config.audit.sinks))
+
+
+def looking(premises: Premises) -> Look:
+    """Reads how the trail and its deliveries stand, on a way of its own."""
+    opener, wanted, folder = trail_opener(premises), sinks(premises), cursors(premises)
+
+    def look() -> TrailSight:
+        with opener() as trail:
+            return TrailSight(trail_status(trail), sink_statuses(wanted, folder, trail))
+
+    return look
 
 
 def trail_opener(premises: Premises) -> OpenTrail:

@@ -63,10 +63,10 @@ def audit(commands: Commands) -> None:
         "custody",
         "custody:custody",
         "Prints the path of every push of a study, with the number, time and hash of each record: tap, proof, "
-        "decision, query, push, retrieval, delivery. Every missing link is named. Shows no patient. With --db and "
-        "--public-key it needs nothing but the two files. Exit 0 when the chain is whole and every path unbroken and "
-        "signed for; 1 at a gap, at a broken chain, or when the study was not pushed; 3 when the trail is not that "
-        "key's; 4 unreadable.",
+        "decision, query, push, retrieval, delivery, commitment. Every missing link is named. Shows no patient. "
+        "With --db and --public-key it needs nothing but the two files. Exit 0 when the chain is whole and every path "
+        "unbroken and signed for; 1 at a gap, at a broken chain, or when the study was not pushed; 3 when the trail is "
+        "not that key's; 4 unreadable.",
         "Example:\n  kiosk audit custody 1.2.826.0.1.3680043.8.498.1 --db /mnt/stick/trail.db --public-key kiosk.pem",
     )
     custody.add_argument("study", metavar="STUDY-INSTANCE-UID", help="the study's UID")

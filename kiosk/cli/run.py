@@ -12,7 +12,7 @@ from kiosk.access.ladder import complaints
 from kiosk.audit import TrailPort
 from kiosk.build import DemoParts, build
 from kiosk.cli.endings import listen_no_more
-from kiosk.cli.forwarding import forwarding
+from kiosk.cli.forwarding import forwarding, looking
 from kiosk.cli.front_end import front_end, until_told
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
@@ -60,7 +60,7 @@ def terminal(premises: Premises, demo: DemoParts | None = None) -> Iterator[Oper
             with forwarding(premises):
                 people = premises.directory(demo=demo is not None)
                 try:
-                    agent = build(premises, trail, people, demo, fault=fault)
+                    agent = build(premises, trail, people, demo, fault=fault, look=looking(premises))
                     try:
                         yield agent
                     finally:

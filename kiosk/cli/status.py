@@ -5,12 +5,12 @@ from argparse import Namespace
 from datetime import datetime
 from pathlib import Path
 
-from kiosk.audit import Checkpoint, ReadOnlyTrail, TrailClient, store
-from kiosk.audit.forward import SinkStatus, sink_statuses
-from kiosk.audit.port import TrailReader
-from kiosk.cli.forwarding import cursors, sinks, trail_opener
+from kiosk.audit import Checkpoint
+from kiosk.audit.forward import SinkStatus
+from kiosk.cli.forwarding import looking
 from kiosk.config.loader import load
 from kiosk.premises import Premises
+from kiosk.views.status import waiting_words
 
 WRONG = 1
 
@@ -18,9 +18,9 @@ WRONG = 1
 def run(options: Namespace) -> int:
     """Prints it; exit 1 when the trail does not record, or a sink does not take what it is sent."""
     premises = Premises(load(Path(options.config)))
-    with trail_opener(premises)() as trail:
-        head, failure, checkpoint = trail.head(), *_health(trail)
-        found = sink_statuses(sinks(premises), cursors(premises), trail)
+    sight = looking(premises)()
+    trail, found = sight.trail, sight.sinks
+    head, failure, checkpoint = trail.head, trail.failure, trail.checkpoint
     now = premises.clock.now()
     if options.json:
         print(
@@ -42,17 +42,6 @@ def run(options: Namespace) -> int:
         for sink in found:
             _print_sink(sink, now)
     return WRONG if failure or any(sink.fault for sink in found) else 0
-
-
-def _health(trail: TrailReader) -> tuple[str, Checkpoint | None]:
-    """Why it does not record, as far as can be told from here, and its newest checkpoint."""
-    if isinstance(trail, TrailClient):
-        status = trail.status()
-        return status.failure, status.checkpoint
-    if isinstance(trail, ReadOnlyTrail):
-        number = store.last_checkpoint(trail.connection)
-        return "", next(trail.checkpoints(number), None) if number else None
-    return "", None
 
 
 def _checkpoint_json(checkpoint: Checkpoint | None) -> dict[str, object] | None:
@@ -77,6 +66,8 @@ def _sink_json(sink: SinkStatus, now: datetime) -> dict[str, object]:
         "sent_at": sink.sent_at.isoformat() if sink.sent_at else None,
         "fault": sink.fault,
         "fault_since": sink.fault_at.isoformat() if sink.fault_at else None,
+        "refused": sink.refused,
+        "note": sink.note,
     }
 
 
@@ -95,19 +86,5 @@ def _print_sink(sink: SinkStatus, now: datetime) -> None:
     if sink.fault:
         since = f" since {sink.fault_at:%Y-%m-%d %H:%M:%SZ}" if sink.fault_at else ""
         print(f"  failing{since}: {sink.fault}")
-
-
-def waiting_words(sink: SinkStatus, now: datetime) -> str:
-    """How much waits, and for how long the oldest has."""
-    if not sink.waiting:
-        return "everything is sent"
-    records = "1 record waits" if sink.waiting == 1 else f"{sink.waiting} records wait"
-    return f"{records}, the oldest for {_duration(sink.oldest_seconds(now))}"
-
-
-def _duration(seconds: float) -> str:
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        count = int(seconds // size)
-        if count:
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return "less than a second"
+    if sink.note:
+        print(f"  {sink.note}")

@@ -162,7 +162,7 @@ class MainJob:
         last = self._await(
             TransferProgress, lambda seen: seen.job_id == accepted.job_id and seen.state.is_final, patience=4 * PATIENCE
         )
-        self._expect(last.state is TransferState.DONE, last.sentence or last.state.value)
+        self._expect(last.state is TransferState.DELIVERED, last.sentence or last.state.value)
         total = sum(series.instance_count or 0 for series in opened.series)
         arrived = self._delivered(destination.name, study.study_instance_uid)
         self._expect(arrived == total == last.instances_done, f"{arrived} of {total} instances arrived")

@@ -9,30 +9,44 @@ from threading import Event
 from typing import Final, TypeVar
 
 from kiosk.imaging.calls import (
+    Available,
+    CommitmentAsked,
+    CommitmentReport,
     Echoed,
     Found,
     InstanceKey,
+    Listening,
+    Notified,
     Received,
+    Relayed,
+    Relaying,
     Retrieved,
     Sent,
     SentInstance,
     ToSend,
+    Transcoded,
 )
-from kiosk.imaging.peers import Peer
+from kiosk.imaging.peers import Peer, Receiving
 from kiosk.imaging.spool import RESERVE_BYTES, Spool
-from kiosk.imaging.studies.model import Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+from kiosk.imaging.studies.model import PatientKey, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.imaging.worker.lane import Lane, LaneOptions
 from kiosk.imaging.worker.requests import (
+    Commit,
     DrawPicture,
     Echo,
     FindInstances,
     FindSeries,
     FindStudies,
+    Listen,
     ListTags,
+    Notify,
     ReadSeries,
+    Relay,
     Request,
     Retrieve,
     Send,
+    TakeReports,
+    Transcode,
 )
 
 MEMORY_BYTES: Final = 2 * 1024 * 1024 * 1024
@@ -45,7 +59,8 @@ class WorkerImaging:
     """The imaging workers. They start at the first call, or at `start`; a dead one is replaced at the next call.
 
     `memory_bytes` is the address space each may take, `reading_seconds` the time a reading call may take before its
-    worker is killed, `reserve_bytes` the bytes of disk that retrieving leaves free.
+    worker is killed, `reserve_bytes` the bytes of disk that retrieving leaves free, `receiving` where archives may send
+    what they were asked for, None where only C-GET is used.
     """
 
     def __init__(
@@ -53,8 +68,10 @@ class WorkerImaging:
         memory_bytes: int = MEMORY_BYTES,
         reading_seconds: float = READING_SECONDS,
         reserve_bytes: int = RESERVE_BYTES,
+        receiving: Receiving | None = None,
     ) -> None:
         self._reserve = reserve_bytes
+        self._receiving = receiving
         self._network = Lane(LaneOptions("network", memory_bytes))
         self._reading = Lane(LaneOptions("reading", memory_bytes, reading_seconds))
 
@@ -72,6 +89,13 @@ class WorkerImaging:
     def process_ids(self) -> tuple[int, ...]:
         """The workers that are alive."""
         return tuple(lane.process_id for lane in (self._network, self._reading) if lane.process_id is not None)
+
+    def listen(self, cancel: Event) -> Listening | None:
+        """Lets callers see that we are there before anything is asked for; None when there is nowhere to listen.
+
+        A retrieval by C-MOVE does the same when it begins. Raises ImagingError when the port cannot be had.
+        """
+        return _result(self._network, Listen(self._receiving), Listening, cancel) if self._receiving else None
 
     def echo(self, peer: Peer, cancel: Event) -> Echoed:
         """See `Imaging.echo`."""
@@ -100,11 +124,20 @@ class WorkerImaging:
         spool: str,
         cancel: Event,
         durable: bool = False,
+        patient: PatientKey | None = None,
     ) -> Generator[Received, None, Retrieved]:
         """See `Imaging.retrieve`; makes the spool's folder if need be."""
         Spool(Path(spool)).prepare()
         request = Retrieve(
-            peer, study_instance_uid, series_instance_uid, sop_instance_uids, spool, self._reserve, durable
+            peer,
+            study_instance_uid,
+            series_instance_uid,
+            sop_instance_uids,
+            spool,
+            self._reserve,
+            durable,
+            patient,
+            self._receiving,
         )
         result: Retrieved = yield from self._network.call(request, cancel)
         return result
@@ -114,6 +147,41 @@ class WorkerImaging:
     ) -> Generator[SentInstance, None, Sent]:
         """See `Imaging.send`."""
         return self._network.call(Send(peer, files, spool), cancel)
+
+    def commit(
+        self, peer: Peer, transaction_uid: str, instances: tuple[InstanceKey, ...], cancel: Event
+    ) -> CommitmentAsked:
+        """See `Imaging.commit`."""
+        return _result(self._network, Commit(peer, transaction_uid, instances), CommitmentAsked, cancel)
+
+    def reports(self, cancel: Event) -> Generator[CommitmentReport, None, None]:
+        """See `Imaging.reports`."""
+        if self._receiving is not None:
+            yield from self._network.call(TakeReports(self._receiving), cancel)
+
+    def notify(self, listener: Peer, available: tuple[Available, ...], cancel: Event) -> Notified:
+        """See `Imaging.notify`."""
+        return _result(self._network, Notify(listener, available), Notified, cancel)
+
+    def relay(
+        self,
+        archive: Peer,
+        ae_title: str,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uids: tuple[str, ...],
+        cancel: Event,
+    ) -> Generator[Relaying, None, Relayed]:
+        """See `Imaging.relay`."""
+        request = Relay(archive, ae_title, study_instance_uid, series_instance_uid, sop_instance_uids)
+        return self._network.call(request, cancel)
+
+    def transcode(
+        self, file: str, transfer_syntax_uid: str, spool: str, cancel: Event, durable: bool = False
+    ) -> Transcoded:
+        """See `Imaging.transcode`."""
+        request = Transcode(file, transfer_syntax_uid, spool, self._reserve, durable)
+        return _result(self._reading, request, Transcoded, cancel)
 
     def read_series(self, series: Series, files: tuple[str, ...], spool: str, cancel: Event) -> SeriesContents:
         """See `Imaging.read_series`."""

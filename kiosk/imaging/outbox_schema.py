@@ -2,8 +2,6 @@
 
 from typing import Final
 
-VERSION: Final = 1
-
 PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -12,7 +10,7 @@ PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
 )
 
-TABLES: Final = (
+_FIRST: Final = (
     """
     CREATE TABLE job (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,3 +47,12 @@ TABLES: Final = (
     """,
     "CREATE INDEX job_state ON job (state)",
 )
+_CONFIRMED: Final = (
+    "ALTER TABLE job ADD COLUMN transaction_uid TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE job ADD COLUMN asked REAL",
+    "ALTER TABLE job ADD COLUMN told TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE job SET state = CASE state WHEN 'waiting' THEN 'queued' WHEN 'done' THEN 'sent' ELSE state END",
+)
+
+STEPS: Final = (_FIRST, _CONFIRMED)
+"""What makes each version out of the one before it; the first makes version 1 out of an empty file."""

@@ -6,22 +6,27 @@ already on record with everything it shows, and a scroll through it would bury t
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TypeVar
 
 from kiosk.access.policy import Permission
+from kiosk.audit import BadgeNaming, Node, Record, Selection, TrailReader
 from kiosk.errors import NotAllowed
 from kiosk.imaging.calls import Found, Imaging
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+from kiosk.operations.audit_log import ReadAudit, VerifyAudit
 from kiosk.operations.browse import OpenSeries, OpenStudy, ReadTags
 from kiosk.operations.deliver import Deliverer
 from kiosk.operations.door import Door
 from kiosk.operations.facts import EndReason, Fact
 from kiosk.operations.hub import Hub
 from kiosk.operations.operations import (
+    AuditFound,
+    ChainState,
     Destination,
     InstancesArrived,
     OpenedStudy,
@@ -33,6 +38,7 @@ from kiosk.operations.perform import Desk, Operation, finish, perform, refuse, r
 from kiosk.operations.push import CancelPush, Push, RetryPush
 from kiosk.operations.query import QueryStudies
 from kiosk.operations.sessions import SessionHoldings
+from kiosk.operations.status import KioskStatus
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,6 +86,10 @@ class Agent:
         deliverer: Deliverer,
         tend: Callable[[], None],
         on_close: Callable[[], None],
+        trail: TrailReader,
+        node: Node,
+        naming: BadgeNaming,
+        status: Callable[[], KioskStatus],
         tap: Callable[[str, float | None], None] | None = None,
     ) -> None:
         self._around = surroundings
@@ -91,6 +101,10 @@ class Agent:
         self._deliverer = deliverer
         self._tend = tend
         self._on_close = on_close
+        self._trail = trail
+        self._node = node
+        self._naming = naming
+        self._status = status
         self._tap = tap
         self._stopping = Event()
         self._clock: threading.Thread | None = None
@@ -112,6 +126,10 @@ class Agent:
     def station(self) -> Station:
         """Name and surroundings of this kiosk."""
         return self._around.station
+
+    def status(self) -> KioskStatus:
+        """How the trail and its delivery stand."""
+        return self._status()
 
     def subscribe(self, listener: Callable[[Fact], None]) -> Callable[[], None]:
         """Facts, the current state first."""
@@ -136,14 +154,15 @@ class Agent:
     def query(self, session_id: str, query: StudyQuery, cancel: Event) -> Generator[Study, None, Found]:
         """Studies as they come."""
         act = QueryStudies(self._imaging, self._around.archives, query, self._around.query_limit)
-        work = self._run(session_id, act, cancel)
+        act_id = uuid.uuid4().hex
+        work = self._run(session_id, act, cancel, act_id)
         while True:
             try:
                 study = next(work)
             except StopIteration as stop:
                 found: Found = stop.value
                 return found
-            self._holdings.see(session_id, study)
+            self._holdings.see(session_id, study, act_id)
             yield study
 
     def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
@@ -202,10 +221,10 @@ class Agent:
 
     def push(self, session_id: str, request: PushRequest) -> PushAccepted:
         """Puts a push into the outbox."""
-        self._require_seen(session_id, Push.name, request.study)
+        found_by = self._require_seen(session_id, Push.name, request.study)
         destination = self._around.destination(request.destination)
         self._around.archive(request.study.archive)
-        return finish(self._run(session_id, Push(self._deliverer.add, destination, request), Event()))
+        return finish(self._run(session_id, Push(self._deliverer.add, destination, request, found_by), Event()))
 
     def cancel_push(self, session_id: str, job_id: str) -> None:
         """Stops a push of this session."""
@@ -217,16 +236,32 @@ class Agent:
         study, destination = self._own_push(session_id, RetryPush.name, job_id)
         finish(self._run(session_id, RetryPush(self._deliverer.retry, job_id, study, destination), Event()))
 
+    def read_audit(
+        self, session_id: str, selection: Selection, limit: int, cancel: Event, *, newest_first: bool = True
+    ) -> Generator[Record, None, AuditFound]:
+        """Records of the trail, patients and all."""
+        selection = replace(selection, badge_token=self._naming.also(selection.badge))
+        act = ReadAudit(
+            self._node, self._trail, masked=False, selection=selection, newest_first=newest_first, limit=limit
+        )
+        return (yield from self._run(session_id, act, cancel))
+
+    def verify_audit(self, session_id: str, cancel: Event) -> ChainState:
+        """Checks the whole chain."""
+        return finish(self._run(session_id, VerifyAudit(self._node, self._trail), cancel))
+
     def present(self, card: str, seconds: float | None = None) -> None:
         """Demo only: lays a virtual card on the simulated reader."""
         if self._tap is None:
             raise NotAllowed("There is no simulated reader here.")
         self._tap(card, seconds)
 
-    def _require_seen(self, session_id: str, act: str, study: Study) -> None:
+    def _require_seen(self, session_id: str, act: str, study: Study) -> str:
         session = self._door.session(session_id)
-        if not self._holdings.has_seen(session_id, study):
+        found_by = self._holdings.found_by(session_id, study)
+        if found_by is None:
             refuse(self._desk, session, act, NotAllowed("This study was not found in this session."))
+        return found_by
 
     def _opened(self, session_id: str, act: str, instance: Instance) -> Study:
         session = self._door.session(session_id)
@@ -242,11 +277,13 @@ class Agent:
         except NotAllowed as refusal:
             refuse(self._desk, session, act, refusal)
 
-    def _run(self, session_id: str, operation: Operation[Item, Result], cancel: Event) -> Generator[Item, None, Result]:
+    def _run(
+        self, session_id: str, operation: Operation[Item, Result], cancel: Event, act_id: str | None = None
+    ) -> Generator[Item, None, Result]:
         session = self._door.session(session_id)
         self._door.touch(session_id)
         with self._holdings.running(session_id, cancel):
-            return (yield from perform(self._desk, session, operation, cancel))
+            return (yield from perform(self._desk, session, operation, cancel, act_id))
 
     def _run_clock(self) -> None:
         while not self._stopping.wait(TICK):

@@ -1,13 +1,13 @@
 """Opening a study, a series and the tags of an instance."""
 
 import time
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Node, Outcome, events
+from kiosk.audit import AuditMessage, Outcome, events
 from kiosk.imaging.calls import Imaging
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Series, SeriesContents, Study, TagRow
@@ -15,7 +15,7 @@ from kiosk.operations.operations import InstancesArrived, OpenedStudy
 from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, who
-from kiosk.operations.subjects import patient_ref, study_ref
+from kiosk.operations.subjects import patient_ref, peer_node, study_ref, this_node
 
 DOCUMENT_MODALITIES = frozenset({"SR", "PR", "KO", "SEG", "REG", "DOC", "OT", "RTSTRUCT", "RTPLAN", "RTDOSE"})
 LOOK_EVERY = 0.7
@@ -71,7 +71,7 @@ class OpenStudy(Operation[Series, OpenedStudy]):
 
 @dataclass(frozen=True)
 class OpenSeries(Operation[InstancesArrived, SeriesContents]):
-    """C-GET of a series into the session's spool, ordered while it arrives."""
+    """Retrieval of a series into the session's spool, ordered while it arrives."""
 
     name: ClassVar[str] = "open_series"
     permission: ClassVar[Permission | None] = Permission.OPEN_SERIES
@@ -82,6 +82,10 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
     study: Study
     series: Series
     spool: str
+    came: list[str] = field(default_factory=list, repr=False, compare=False)
+    """The SOP class of each instance that came."""
+    missing: list[str] = field(default_factory=list, repr=False, compare=False)
+    """Why some did not, where the archive said so."""
 
     def intent(self, by: Principal) -> Statement:
         """Which series of which study."""
@@ -96,14 +100,22 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
         series, files = self.series, []
         pause, looked = LOOK_EVERY, 0.0
         answers = self.imaging.retrieve(
-            self.archive, self.study.study_instance_uid, series.series_instance_uid, (), self.spool, cancel
+            self.archive,
+            self.study.study_instance_uid,
+            series.series_instance_uid,
+            (),
+            self.spool,
+            cancel,
+            patient=self.study.patient.key,
         )
         while True:
             try:
-                files.append(next(answers).file)
+                received = next(answers)
             except StopIteration as stop:
                 retrieved = stop.value
                 break
+            files.append(received.file)
+            self.came.append(received.sop_class_uid)
             contents = None
             if time.monotonic() - looked > pause:
                 contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
@@ -113,13 +125,24 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
         if retrieved.reason or retrieved.failed:
             missing = f"{retrieved.failed} instances did not come" if retrieved.failed else "Not everything came"
             note = f"{missing}: {retrieved.reason}" if retrieved.reason else missing
+            self.missing.append(note)
             contents = replace(contents, notes=(note, *contents.notes))
         return contents
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
-        """DICOM Instances Accessed (PS3.15 A.5.3.6)."""
+        """Instances Transferred (PS3.15 A.5.3.7), a message for what came and one when not all did; then Accessed."""
         said = f"Open series: {ending.items} instances, {ending.words}"
-        return _accessed(by, self.archive, self.study, ending, said, ("series", self.series.series_instance_uid))
+        series = ("series", self.series.series_instance_uid)
+        accessed = _accessed(by, self.archive, self.study, ending, said, series)
+        return replace(accessed, messages=(*self._retrieved(by, ending), *accessed.messages))
+
+    def _retrieved(self, by: Principal, ending: Ending) -> tuple[AuditMessage, ...]:
+        why = "; ".join(self.missing) if ending.outcome is Outcome.SUCCESS else ending.words
+        messages = retrieved(by, self.archive, self.study, self.came, Outcome.SUCCESS, "") if self.came else ()
+        if self.missing or ending.outcome is not Outcome.SUCCESS:
+            outcome = ending.outcome or Outcome.SERIOUS
+            messages += retrieved(by, self.archive, self.study, (), outcome, why)
+        return messages
 
 
 @dataclass(frozen=True)
@@ -153,6 +176,22 @@ class ReadTags(Operation[TagRow, None]):
         return "instance", self.instance.sop_instance_uid
 
 
+def retrieved(
+    by: Principal, archive: Peer, study: Study, sop_class_uids: Iterable[str], outcome: Outcome, why: str
+) -> tuple[AuditMessage, ...]:
+    """Instances of a study came from an archive to this machine, or did not."""
+    return events.transferred(
+        who(by),
+        peer_node(archive),
+        this_node(archive.calling_ae_title),
+        (study_ref(study, sop_class_uids),),
+        patient_ref(study.patient),
+        outcome,
+        why,
+        action="C",
+    )
+
+
 def _reading_order(series: Series) -> tuple[bool, bool, int, str]:
     number = series.number
     return series.modality in DOCUMENT_MODALITIES, number is None, number or 0, series.series_instance_uid
@@ -168,7 +207,7 @@ def _accessed(
     wrong = "" if ending.outcome is Outcome.SUCCESS else ending.words
     messages = events.instances_accessed(
         who(by),
-        Node(archive.calling_ae_title),
+        this_node(archive.calling_ae_title),
         (study_ref(study),),
         patient_ref(study.patient),
         ending.outcome,

@@ -4,30 +4,35 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from threading import Event
 
 from kiosk.clock import Clock
 from kiosk.errors import Cancelled, ImagingError, KioskError, NotAllowed, PeerBusy, PeerRefused, StorageFull, TrailError
-from kiosk.imaging.calls import Imaging
+from kiosk.imaging.calls import CommitmentReport, Imaging
 from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.spool import Spool
 from kiosk.imaging.studies.model import Study
-from kiosk.operations.deliver_push import Delivered, DeliverPush
-from kiosk.operations.facts import FailedInstance, TransferProgress, TransferState
+from kiosk.operations.commitment_watch import CommitmentWatch
+from kiosk.operations.deliver_push import ConfirmPush, Delivered, DeliverPush
+from kiosk.operations.facts import TransferState
+from kiosk.operations.forget_push import ForgetPush
 from kiosk.operations.hub import Hub
 from kiosk.operations.job import Errand, read_errand, write_errand
 from kiosk.operations.operations import PushRequest
-from kiosk.operations.perform import Desk, perform, refuse
+from kiosk.operations.parcel import Parcel
+from kiosk.operations.parcel_confirm import take_report
+from kiosk.operations.perform import Desk, Operation, finish, perform, refuse
 from kiosk.operations.principal import Delegation, Session, System
 from kiosk.operations.push import delegate
+from kiosk.operations.push_progress import push_progress
+from kiosk.operations.settlement import DeliveryRules, Settlement
 from kiosk.operations.transfer_meter import TransferMeter
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for a push whose pause is over."""
-PAUSES = (2, 5, 15, 60, 300)
-"""Seconds before a push that a peer broke off is tried again, by itself; after the last it waits for a person."""
+FORGET_EVERY = 600.0
+"""Seconds between two looks for pushes that have been kept long enough."""
 STOP_SECONDS = 10.0
 SHOW_EVERY = 0.1
 SHOW_SHARE = 20.0
@@ -49,6 +54,7 @@ class Deliverer:
         destination: Callable[[str], Peer],
         hub: Hub,
         clock: Clock,
+        rules: DeliveryRules | None = None,
     ) -> None:
         self._desk = desk
         self._imaging = imaging
@@ -65,7 +71,11 @@ class Deliverer:
         self._viewer: tuple[str, str] | None = None
         self._running: tuple[str, Event] | None = None
         self._unsettled: set[str] = set()
+        self._rules = rules or DeliveryRules()
+        self._settlement = Settlement(outbox, clock, self._rules, self._lock)
+        self._look_at = 0.0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._watch = CommitmentWatch(imaging, self.take)
 
     def start(self) -> None:
         """Takes up what an earlier run left; spooled files that no push needs are wiped. Raises StorageFull."""
@@ -78,6 +88,7 @@ class Deliverer:
         self._forget_done()
         self._sweep()
         self._thread.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Breaks off what runs; it goes on at the next start."""
@@ -88,6 +99,20 @@ class Deliverer:
                 self._running[1].set()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
+        self._watch.stop()
+
+    def take(self, report: CommitmentReport) -> None:
+        """A destination says what it keeps; the push goes on at once where that was still awaited."""
+        with self._lock:
+            job = self._outbox.job_of(report.transaction_uid)
+            if job is None or self._destination(job.destination).ae_title != report.ae_title:
+                log.info("a report of storage commitment that nobody waits for, or not from there")
+                return
+            take_report(self._outbox, job, report)
+            running = self._running is not None and self._running[0] == job.job_id
+            if not running and job.state in (JobState.CONFIRMING, JobState.SENT):
+                self._outbox.set_state(job.job_id, JobState.CONFIRMING)
+        self._wake.set()
 
     def viewer_came(self, session_id: str, user_id: str) -> None:
         """The person at the terminal sees their own pushes that are not done."""
@@ -97,7 +122,7 @@ class Deliverer:
         self._wake.set()
         try:
             for job in self._outbox.jobs():
-                if job.state is not JobState.DONE:
+                if not job.state.is_done:
                     self._show(job)
         except KioskError as error:  # the session is open, and may look; the outbox tells when it is well again
             log.error("the outbox: %s", error)
@@ -187,7 +212,7 @@ class Deliverer:
         finally:
             self._release(job, cancel)
         state = self._outbox.job(job.job_id).state
-        if state in (JobState.DONE, JobState.CANCELLED):
+        if state.is_done or state is JobState.CANCELLED:
             self._drop_files(job.job_id)
         self._sweep()
         self._show(self._outbox.job(job.job_id))
@@ -200,6 +225,9 @@ class Deliverer:
         if self._tidy.is_set():
             self._tidy.clear()
             self._forget_done()
+        if self._clock.monotonic() >= self._look_at:
+            self._look_at = self._clock.monotonic() + FORGET_EVERY
+            self._forget_failed()
         with self._lock:
             if self._stopping.is_set():
                 return None
@@ -225,7 +253,7 @@ class Deliverer:
 
     def _deliver(self, job: OutboxJob, cancel: Event) -> bool:
         try:
-            self._settle(job, self._attempt(job, cancel))
+            self._settlement.settle(job, self._attempt(job, cancel))
         except TrailError as error:
             log.error("a push waits for the trail: %s", error)
             self._outbox.set_state(job.job_id, JobState.WAITING, str(error))
@@ -236,11 +264,11 @@ class Deliverer:
             else:
                 self._outbox.set_state(job.job_id, JobState.CANCELLED, "Cancelled.")
         except PeerBusy as error:
-            self._put_off(job, error)
+            self._settlement.put_off(job, error)
         except PeerRefused as error:  # it will say no again: a person decides
             self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
         except (ImagingError, StorageFull) as error:
-            self._put_off(job, error)
+            self._settlement.put_off(job, error)
         except KioskError as error:
             self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
         except Exception as error:  # a mistake of ours fails this push, on record, and no other
@@ -250,7 +278,10 @@ class Deliverer:
         return True
 
     def _attempt(self, job: OutboxJob, cancel: Event) -> Delivered:
-        act, delegation = self._prepared(job)
+        parcel, delegation = self._prepared(job)
+        act: Operation[TransferState, Delivered] = DeliverPush(parcel)
+        if job.state is JobState.CONFIRMING:
+            act = ConfirmPush(parcel)
         work = perform(self._desk, delegation, act, cancel)
         meter, pause = TransferMeter(self._clock.monotonic), SHOW_EVERY
         while True:
@@ -264,8 +295,8 @@ class Deliverer:
                 self._show(self._outbox.job(job.job_id), meter, state)
                 pause = max(SHOW_EVERY, SHOW_SHARE * (self._clock.monotonic() - began))
 
-    def _prepared(self, job: OutboxJob) -> tuple[DeliverPush, Delegation]:
-        """The act and in whose name; raises NotAllowed, on record, for a push that cannot be carried out any more."""
+    def _prepared(self, job: OutboxJob) -> tuple[Parcel, Delegation]:
+        """The push and in whose name; raises NotAllowed, on record, for a push that cannot be carried out any more."""
         try:
             errand = read_errand(job.errand)
         except ImagingError as error:
@@ -274,21 +305,19 @@ class Deliverer:
             archive, destination = self._archive(job.archive), self._destination(job.destination)
         except NotAllowed as refusal:
             refuse(self._desk, errand.delegation, DeliverPush.name, refusal)
-        spool = str(self._spool.folder)
-        act = DeliverPush(self._imaging, self._outbox, archive, destination, errand.study, job.job_id, spool)
-        return act, errand.delegation
-
-    def _settle(self, job: OutboxJob, delivered: Delivered) -> None:
-        if delivered.later:
-            self._put_off(job, ImagingError(delivered.later))
-        elif delivered.failed:
-            plural = "s" if delivered.failed > 1 else ""
-            said = f"{delivered.failed} instance{plural} did not arrive."
-            self._outbox.set_state(job.job_id, JobState.FAILED, said)
-        elif delivered.left:
-            self._put_off(job, ImagingError("Not every instance was answered."))
-        else:
-            self._outbox.set_state(job.job_id, JobState.DONE, "")
+        parcel = Parcel(
+            self._imaging,
+            self._outbox,
+            archive,
+            destination,
+            errand.study,
+            job.job_id,
+            str(self._spool.folder),
+            self._rules.listeners,
+            self._rules.patience,
+            self._clock,
+        )
+        return parcel, errand.delegation
 
     def _drop_files(self, job_id: str) -> None:
         """What was delivered or given up does not lie here any longer; a retry fetches it again."""
@@ -297,9 +326,24 @@ class Deliverer:
 
     def _forget_done(self) -> None:
         """Pushes that are done name patients, and once the next session has begun they are shown to nobody again."""
-        for job in self._outbox.jobs((JobState.DONE,)):
-            for file in self._outbox.forget(job.job_id):
-                self._spool.remove(file)
+        for job in self._outbox.jobs((JobState.SENT, JobState.DELIVERED)):
+            self._forget(job.job_id)
+
+    def _forget_failed(self) -> None:
+        """So do those that failed or were stopped, and that nobody came back for in time: on record."""
+        until = self._clock.now() - self._rules.keep
+        for job in self._outbox.jobs((JobState.FAILED, JobState.CANCELLED)):
+            if job.changed is not None and job.changed < until:
+                try:
+                    study: Study | None = read_errand(job.errand).study
+                except ImagingError:
+                    study = None
+                act = ForgetPush(self._forget, job, self._outbox.counts(job.job_id), study)
+                finish(perform(self._desk, System(), act))
+
+    def _forget(self, job_id: str) -> None:
+        for file in self._outbox.forget(job_id):
+            self._spool.remove(file)
 
     def _sweep(self) -> None:
         """Files that no push knows: what arrived while a transfer broke off."""
@@ -308,22 +352,13 @@ class Deliverer:
             if file not in needed:
                 self._spool.remove(file)
 
-    def _put_off(self, job: OutboxJob, error: KioskError) -> None:
-        """Later, by itself, with longer pauses; after the last of them a person decides."""
-        if job.attempts >= len(PAUSES):
-            self._outbox.set_state(job.job_id, JobState.FAILED, str(error))
-            return
-        pause = PAUSES[job.attempts]
-        due = self._clock.now() + timedelta(seconds=pause)
-        self._outbox.put_off(job.job_id, due, f"{error} Tried again in {pause} s.")
-
     def _show(self, job: OutboxJob, meter: TransferMeter | None = None, state: TransferState | None = None) -> None:
         with self._lock:
             viewer = self._viewer
         if viewer is None or viewer[1] != job.owner:
             return
         try:
-            progress = self._outbox_progress(job, viewer[0])
+            progress = push_progress(self._outbox, job, viewer[0])
         except ImagingError as error:
             log.error("a push cannot be shown: %s", error)
             return
@@ -332,23 +367,3 @@ class Deliverer:
             left = meter.seconds_left(progress.bytes_total - progress.bytes_done)
             progress = replace(progress, state=state, rate=meter.rate, seconds_left=left)
         self._hub.publish(progress)
-
-    def _outbox_progress(self, job: OutboxJob, session_id: str) -> TransferProgress:
-        errand = read_errand(job.errand)
-        counts = self._outbox.counts(job.job_id)
-        return TransferProgress(
-            session_id=session_id,
-            job_id=job.job_id,
-            state=TransferState(job.state.value),
-            patient=errand.study.patient,
-            study_description=errand.study.description,
-            destination=job.destination,
-            instances_total=counts.total,
-            instances_fetched=counts.fetched,
-            instances_done=counts.sent,
-            instances_failed=counts.failed,
-            bytes_total=counts.bytes_total,
-            bytes_done=counts.bytes_sent,
-            sentence=job.sentence,
-            failures=tuple(FailedInstance(one.sop_instance_uid, one.reason) for one in counts.failures),
-        )

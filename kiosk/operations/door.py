@@ -111,6 +111,7 @@ class Door:
         self._session: Session | None = None
         self._claim: Claim | None = None
         self._by = System()
+        self._unrecorded: list[Session] = []
 
     def on_card(self, ladder: Ladder, card: Card) -> Reading:
         """The reader's thread: identifies the card; `present` is what the tap does unless the card bounced."""
@@ -338,12 +339,22 @@ class Door:
             recorded = True
         except TrailError:
             reason = EndReason.OUT_OF_SERVICE
+            if self._session is session:  # not even that it was to end
+                self._unrecorded.append(session)
         finally:
             try:
                 close()
             finally:
                 self._hub.publish(SessionEnded(session.session_id, reason, ENDED[reason]))
         return recorded
+
+    def record_ends(self) -> None:
+        """Puts the ends of sessions on record that could not be when they came; raises TrailError."""
+        with self._lock:
+            while self._unrecorded:
+                end = EndSession(self._node, self._unrecorded[0], EndReason.OUT_OF_SERVICE, lambda: None)
+                finish(perform(self._desk, self._by, end))
+                self._unrecorded.pop(0)
 
     def _close(self, session: Session) -> None:
         if self._session is not session:

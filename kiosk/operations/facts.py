@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from kiosk.audit.forward import SinkStatus
 from kiosk.imaging.studies.model import Patient
 
 
@@ -18,7 +19,8 @@ class PersonView:
 
 @dataclass(frozen=True)
 class BadgeView:
-    """A credential as the screen may show it: kind in words ("badge", "phone", "tag", ...) and the masked UID or fingerprint."""
+    """A credential as the screen may show it: its kind in words ("badge", "phone", "tag", ...), and UID or fingerprint
+    masked."""
 
     word: str
     masked: str
@@ -138,20 +140,37 @@ class OutOfService:
     sentence: str
 
 
-class TransferState(Enum):
-    """Where a push stands."""
+@dataclass(frozen=True)
+class AuditDelivery:
+    """The repositories that do not get the audit trail, or in `fault` why that cannot be told; both empty when all is
+    well. Nothing is lost by it, and the kiosk can be used."""
 
-    WAITING = "waiting"
+    sinks: tuple[SinkStatus, ...] = ()
+    fault: str = ""
+
+
+class TransferState(Enum):
+    """Where a push stands. CONFIRMING: everything went, and the destination is asked whether it keeps it. SENT is the
+    end where it cannot be asked, DELIVERED once it said so."""
+
+    WAITING = "queued"
     FETCHING = "fetching"
     SENDING = "sending"
-    DONE = "done"
+    CONFIRMING = "confirming"
+    SENT = "sent"
+    DELIVERED = "delivered"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
+    def is_done(self) -> bool:
+        """True when everything went."""
+        return self in (TransferState.SENT, TransferState.DELIVERED)
+
+    @property
     def is_final(self) -> bool:
         """True when nothing more will happen by itself."""
-        return self in (TransferState.DONE, TransferState.FAILED, TransferState.CANCELLED)
+        return self.is_done or self in (TransferState.FAILED, TransferState.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -197,5 +216,6 @@ Fact = (
     | SessionEnded
     | Notice
     | OutOfService
+    | AuditDelivery
     | TransferProgress
 )

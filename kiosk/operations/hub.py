@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from kiosk.operations.facts import (
+    AuditDelivery,
     Fact,
     IdleOver,
     IdleWarning,
@@ -41,6 +42,7 @@ class Hub:
         self._telling = False
         self._readers: dict[str, ReaderHealth] = {}
         self._out_of_service = OutOfService("")
+        self._delivery = AuditDelivery()
         self._session: SessionOpened | None = None
         self._pin: PinAsked | None = None
 
@@ -55,7 +57,8 @@ class Hub:
         with self._lock:
             self._listeners.append(listener)
             faulty = self._out_of_service if self._out_of_service.sentence else None
-            for fact in (*self._readers.values(), faulty, self._session, self._pin):
+            lagging = self._delivery if self._delivery != AuditDelivery() else None
+            for fact in (*self._readers.values(), faulty, lagging, self._session, self._pin):
                 if fact is not None:
                     self._waiting.append((fact, (listener,)))
         self._tell()
@@ -108,6 +111,8 @@ class Hub:
                 self._readers[fact.name] = fact
             case OutOfService():
                 self._out_of_service = fact
+            case AuditDelivery():
+                self._delivery = fact
             case SessionOpened():
                 self._session, self._pin = fact, None
             case SessionEnded():

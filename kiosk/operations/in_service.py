@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from kiosk.audit import Node, TrailPort
-from kiosk.errors import TrailError
+from kiosk.errors import KioskError, TrailError
 from kiosk.operations.facts import EndReason, OutOfService
 from kiosk.operations.hub import Hub
 from kiosk.operations.ledger import TrailLedger
@@ -21,16 +21,18 @@ log = logging.getLogger(__name__)
 class Service:
     """Keeps the kiosk out of service while the trail cannot be written, and brings it back on record.
 
-    `begin` starts the kiosk, on record; it is put off for as long as the trail cannot be opened at all.
+    `begin` starts the kiosk, on record, and sets `begun` as soon as anything runs; it is put off for as long as the
+    trail cannot be opened at all. `recount` puts on record what happened and could not be recorded.
     """
 
     def __init__(self, node: Node, trail: TrailPort, hub: Hub) -> None:
         self._node = node
         self._trail = trail
         self._hub = hub
-        self._begun = False
         self._turns = 0
+        self.begun = False
         self.shut: Callable[[EndReason], None] = lambda _: None
+        self.recount: Callable[[], None] = lambda: None
         self.begin: Callable[[], None] = lambda: None
         self.ledger: TrailLedger | None = None
         self.desk: Desk | None = None
@@ -48,7 +50,6 @@ class Service:
             self.fault(fault)
             return
         self.begin()
-        self._begun = True
 
     def tend(self) -> None:
         """About once a second: looks whether the trail still takes records, or whether it does again."""
@@ -69,12 +70,24 @@ class Service:
         try:
             self._trail.reopen()
             self.ledger.settle()
-            if not self._begun:
-                self.begin()
-                self._begun = True
+            self.recount()
+            if not self.begun:
+                self._begin_late()
             resume = ResumeService(self._node, self._trail.uri, why, lambda: self._hub.publish(OutOfService("")))
             finish(perform(self.desk, System(), resume))
         except TrailError as error:
-            if not self._begun and str(error) != why:
+            if not self.begun and str(error) != why:
                 self._hub.publish(OutOfService(str(error)))
             log.debug("still out of service: %s", error)
+
+    def _begin_late(self) -> None:
+        """One that cannot start stays locked, and says why; half of a kiosk is not put into service."""
+        try:
+            self.begin()
+        except TrailError:
+            raise
+        except Exception as error:
+            self.desk = None
+            said = str(error) if isinstance(error, KioskError) else "The kiosk cannot start."
+            self._hub.publish(OutOfService(f"{said} Start it again once that is mended."))
+            raise

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from kiosk.access.policy import Permission
 from kiosk.audit import Outcome, codes, events
+from kiosk.audit.alerts import CARD_URN
 from kiosk.errors import Cancelled, KioskError
 from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Badge, Principal, System
@@ -105,7 +106,7 @@ class PersonaliseCard(Operation[Progress, Personalised]):
             badge = Badge.of(done.claim)
             words = "done" if done.written else "it was one already, nothing was written"
         said = f"{self._said}: {words}"
-        card = f"urn:kiosk:card:{self.uid.hex()}"
+        card = f"{CARD_URN}{self.uid.hex()}"
         messages = events.security_alert(who(by), codes.OBJECT_SECURITY_CHANGED, card, said, ending.outcome)
         return Statement(said, ending.outcome or Outcome.SUCCESS, messages, badge=badge)
 

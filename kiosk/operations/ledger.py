@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-from kiosk.audit import Entry, Outcome, Phase, Receipt, Record, TrailPort
+from kiosk.audit import BadgeNaming, Entry, Outcome, Phase, Receipt, Record, TrailPort
 from kiosk.errors import TrailError
 from readers.credentials.claim import Nonce
 
@@ -18,11 +18,12 @@ class TrailLedger:
     """Appends to the trail; `on_fault` hears the sentence of every failure.
 
     What could not be recorded, or nobody knows whether it was, is remembered: `settle` puts it in order once the trail
-    takes records again.
+    takes records again. `naming` is how badges are named in everything that goes through here.
     """
 
-    def __init__(self, trail: TrailPort, on_fault: Callable[[str], None]) -> None:
+    def __init__(self, trail: TrailPort, on_fault: Callable[[str], None], naming: BadgeNaming | None = None) -> None:
         self._trail = trail
+        self._naming = naming or BadgeNaming()
         self._on_fault = on_fault
         self._lock = Lock()
         self._owed: deque[tuple[Entry, bytes]] = deque()
@@ -30,6 +31,7 @@ class TrailLedger:
 
     def append(self, entry: Entry) -> Receipt:
         """Durable when it returns; raises TrailError."""
+        entry = self._naming.entry(entry)
         nonce = secrets.token_bytes(APPEND_NONCE_SIZE)
         try:
             return self._trail.append(entry, nonce)
@@ -60,7 +62,16 @@ def interrupted(record: Record) -> Entry:
     """The outcome of an act that was begun, or meant to be, and never ended."""
     entry = record.entry
     said = f"Interrupted: {entry.summary}"
-    return Entry(entry.act, entry.act_id, Phase.OUTCOME, entry.actor, said, Outcome.SERIOUS, patient=entry.patient)
+    return Entry(
+        entry.act,
+        entry.act_id,
+        Phase.OUTCOME,
+        entry.actor,
+        said,
+        Outcome.SERIOUS,
+        details=entry.details,
+        patient=entry.patient,
+    )
 
 
 class TrailNonces:

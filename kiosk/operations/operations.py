@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
+from kiosk.audit import Record, Selection
 from kiosk.imaging.calls import Found
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.operations.facts import Fact
+from kiosk.operations.status import KioskStatus
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,30 @@ class PushAccepted:
     job_id: str
 
 
+@dataclass(frozen=True)
+class AuditFound:
+    """How a search of the trail ended: so many records, and whether there are more."""
+
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """Whether the trail's chain is whole, in a sentence with its length, its head and its last checkpoint."""
+
+    whole: bool
+    sentence: str
+
+
 class Operations(Protocol):
     """Everything a person at the terminal can make the kiosk do."""
 
     def station(self) -> Station:
         """Name and surroundings of this kiosk."""
+
+    def status(self) -> KioskStatus:
+        """How the trail and its delivery stand; for anybody, without a session. Blocks for up to some seconds."""
 
     def subscribe(self, listener: Callable[[Fact], None]) -> Callable[[], None]:
         """Posts facts from any thread, the current state first; returns what ends the subscription.
@@ -132,6 +153,14 @@ class Operations(Protocol):
 
     def retry_push(self, session_id: str, job_id: str) -> None:
         """Sends again what failed or was cancelled."""
+
+    def read_audit(
+        self, session_id: str, selection: Selection, limit: int, cancel: Event, *, newest_first: bool = True
+    ) -> Generator[Record, None, AuditFound]:
+        """Records of the trail, at most `limit`; on record as a reading of it. For auditors."""
+
+    def verify_audit(self, session_id: str, cancel: Event) -> ChainState:
+        """Checks the whole chain, which takes a while; on record. For auditors."""
 
     def present(self, card: str, seconds: float | None = None) -> None:
         """Demo only: lays a virtual card on the simulated reader; raises NotAllowed elsewhere."""

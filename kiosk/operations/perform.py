@@ -95,14 +95,18 @@ class Desk:
 
 
 def perform(
-    desk: Desk, by: Principal, operation: Operation[Item_co, Result_co], cancel: Event | None = None
+    desk: Desk,
+    by: Principal,
+    operation: Operation[Item_co, Result_co],
+    cancel: Event | None = None,
+    act_id: str | None = None,
 ) -> Generator[Item_co, None, Result_co]:
-    """Runs one operation for one principal, leaving an intent and an outcome.
+    """Runs one operation for one principal, leaving an intent and an outcome under `act_id`, by default a new one.
 
     Raises NotAllowed or NoSession (on record) before anything is done, TrailError when it cannot be recorded, and
     whatever KioskError the act ends with.
     """
-    act_id = uuid.uuid4().hex
+    act_id = act_id or uuid.uuid4().hex
     _authorise(desk, by, operation)
     _record(desk, by, operation.name, act_id, Phase.INTENT, operation.intent(by))
     items, ended = 0, Ending(interrupted=True)

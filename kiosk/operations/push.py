@@ -6,14 +6,14 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import AuditMessage, Node, Outcome, PatientRef, events
+from kiosk.audit import AuditMessage, Outcome, PatientRef, events
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Study
 from kiosk.operations.operations import PushAccepted, PushRequest
 from kiosk.operations.perform import Deed, Ending
 from kiosk.operations.principal import Delegation, Principal, Session
 from kiosk.operations.statement import Statement, who
-from kiosk.operations.subjects import patient_ref, study_ref
+from kiosk.operations.subjects import patient_ref, peer_node, study_ref, this_node
 
 PUSH = "push"
 
@@ -29,6 +29,8 @@ class Push(Deed[PushAccepted]):
     add: Callable[[PushRequest, Session], str]
     destination: Peer
     request: PushRequest
+    found_by: str = ""
+    """The act of the query that found the study."""
 
     def intent(self, by: Principal) -> Statement:
         """What is to go where."""
@@ -45,7 +47,11 @@ class Push(Deed[PushAccepted]):
         messages: tuple[AuditMessage, ...] = ()
         if ending.outcome is Outcome.SUCCESS:
             messages = events.begin_transfer(
-                who(by), _node(self.destination), _remote(self.destination), (study_ref(self._study),), self._patient
+                who(by),
+                this_node(self.destination.calling_ae_title),
+                peer_node(self.destination),
+                (study_ref(self._study),),
+                self._patient,
             )
         job = (("job", ending.result.job_id),) if isinstance(ending.result, PushAccepted) else ()
         said = f"Push to {self.destination}: {'in the outbox' if job else ending.words}"
@@ -62,7 +68,8 @@ class Push(Deed[PushAccepted]):
     @property
     def _details(self) -> tuple[tuple[str, str], ...]:
         series = tuple(("series", uid) for uid in self.request.series_instance_uids)
-        return ("study", self._study.study_instance_uid), ("destination", self.destination.ae_title), *series
+        found = (("found_by", self.found_by),) if self.found_by else ()
+        return ("study", self._study.study_instance_uid), ("destination", self.destination.ae_title), *found, *series
 
 
 @dataclass(frozen=True)
@@ -120,11 +127,3 @@ def delegate(session: Session, job_id: str) -> Delegation:
     return Delegation(
         session.session_id, session.user_id, session.display_name, session.role, session.badge, PUSH, job_id
     )
-
-
-def _node(peer: Peer) -> Node:
-    return Node(peer.calling_ae_title)
-
-
-def _remote(peer: Peer) -> Node:
-    return Node(peer.ae_title, peer.host)

@@ -6,7 +6,7 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import AuditMessage, Node, Outcome, events
+from kiosk.audit import AuditMessage, Outcome, events
 from kiosk.audit.identifier import encode_identifier
 from kiosk.errors import ImagingError
 from kiosk.imaging.calls import Found, Imaging
@@ -15,6 +15,7 @@ from kiosk.imaging.studies.model import Study, StudyQuery
 from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, who
+from kiosk.operations.subjects import peer_node, this_node
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
@@ -90,8 +91,8 @@ class QueryStudies(Operation[Study, Found]):
     def _asked(self, by: Principal, archive: Peer, ending: Ending) -> tuple[AuditMessage, ...]:
         return events.query(
             who(by),
-            Node(archive.calling_ae_title),
-            Node(archive.ae_title, archive.host),
+            this_node(archive.calling_ae_title),
+            peer_node(archive),
             STUDY_ROOT_FIND,
             encode_identifier(_identifier(self.query)),
             ending.outcome,

@@ -6,7 +6,7 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Node, Outcome, Record, codes, events
+from kiosk.audit import Node, Outcome, Record, events
 from kiosk.operations.ledger import interrupted
 from kiosk.operations.perform import Deed, Ending, Ledger
 from kiosk.operations.principal import Principal, System
@@ -94,8 +94,38 @@ class NoteReader(Deed[None]):
         said = f"Reader {self.reader}: {self.sentence or 'attached'}"
         if not self.sentence:
             return Statement(said, ending.outcome)
-        messages = events.security_alert(who(by), codes.HARDWARE_CONFIGURATION, self.reader, said, Outcome.SERIOUS)
+        messages = events.reader_failed(who(by), self.reader, said)
         return Statement(said, Outcome.SERIOUS, messages)
+
+
+@dataclass(frozen=True)
+class NoteSink(Deed[None]):
+    """An audit sink and this kiosk do not believe each other's certificates, or, without a sentence, do so again."""
+
+    name: ClassVar[str] = "audit_sink"
+    permission: ClassVar[Permission | None] = None
+    accepts: ClassVar[tuple[type, ...]] = (System,)
+
+    node: Node
+    sink: str
+    place: str
+    sentence: str
+
+    def intent(self, by: Principal) -> Statement:
+        """Which sink."""
+        return Statement(self._said)
+
+    def do(self, by: Principal, cancel: Event) -> None:
+        """It has happened already: here it is recorded."""
+
+    def outcome(self, by: Principal, ending: Ending) -> Statement:
+        """Security Alert, Node Authentication (PS3.15 A.5.3.11)."""
+        outcome = Outcome.SERIOUS if self.sentence else ending.outcome
+        return Statement(self._said, outcome, events.node_refused(who(by), self.place, self._said, self.node, outcome))
+
+    @property
+    def _said(self) -> str:
+        return self.sentence or f"Audit sink {self.sink}: {self.place} takes the audit trail again."
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class SessionHoldings:
         self._root = root
         self._lock = threading.RLock()  # a generator that is collected may end in the middle of a call here
         self._cancels: dict[str, set[Event]] = {}
-        self._seen: dict[str, set[Study]] = {}
+        self._seen: dict[str, dict[Study, str]] = {}
         self._opened: dict[str, dict[str, _Opened]] = {}
 
     def begin(self, session_id: str) -> None:
@@ -45,7 +45,7 @@ class SessionHoldings:
             raise StorageFull("The disk takes nothing more: no session can be opened.") from error
         with self._lock:
             self._cancels[session_id] = set()
-            self._seen[session_id] = set()
+            self._seen[session_id] = {}
             self._opened[session_id] = {}
 
     def spool(self, session_id: str) -> str:
@@ -68,16 +68,16 @@ class SessionHoldings:
             if over:
                 self._wipe(session_id)
 
-    def see(self, session_id: str, study: Study) -> None:
-        """A query of this session found the study."""
+    def see(self, session_id: str, study: Study, act_id: str) -> None:
+        """A query of this session, on record under `act_id`, found the study."""
         with self._lock:
             if session_id in self._seen:
-                self._seen[session_id].add(study)
+                self._seen[session_id][study] = act_id
 
-    def has_seen(self, session_id: str, study: Study) -> bool:
-        """True when a query of this session found exactly this study, patient and all."""
+    def found_by(self, session_id: str, study: Study) -> str | None:
+        """The last query of this session that found exactly this study, patient and all; None when none did."""
         with self._lock:
-            return study in self._seen.get(session_id, ())
+            return self._seen.get(session_id, {}).get(study)
 
     def keep(self, session_id: str, study: Study, contents: SeriesContents) -> None:
         """A series is being opened or was: pictures and tags of its instances may be asked for."""

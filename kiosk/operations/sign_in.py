@@ -1,7 +1,7 @@
 """A tap at the lock screen, the PIN that answers it, and the end of the session."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import ClassVar
 
@@ -31,6 +31,11 @@ def _someone(granted: Granted | PinRequired) -> tuple[str, str]:
     return granted.person.user_id, granted.person.display_name
 
 
+def _session(session_id: str) -> tuple[tuple[str, str], ...]:
+    """What ties a tap, its PIN and the end of its session together: their actor is the machine."""
+    return (("session", session_id),) if session_id else ()
+
+
 @dataclass(frozen=True)
 class Tap(Deed["Granted | PinRequired | Denied"]):
     """A card was identified, or refused by the ladder; decides what its holder may have."""
@@ -42,11 +47,16 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
     gate: Gate
     node: Node
     claim: Claim | Refusal
+    session_id: str = ""
+    """Of the session that this tap opens if it opens one."""
+    site: str = ""
+    """Who is not known is "unknown@SITE" on record: the user that is claimed (PS3.15 A.5.3.12)."""
 
     def intent(self, by: Principal) -> Statement:
         """Somebody tapped; what the card proved goes in whole."""
         kind = self.claim.kind if isinstance(self.claim, Claim) else self.claim.scheme
-        return Statement(f"Tap ({kind})", badge=Badge.of(self.claim), proof=_recorded(self.claim))
+        details = _session(self.session_id)
+        return Statement(f"Tap ({kind})", badge=Badge.of(self.claim), proof=_recorded(self.claim), details=details)
 
     def do(self, by: Principal, cancel: Event) -> Granted | PinRequired | Denied:
         """Asks the gate; a card without a usable claim is denied with the ladder's reason."""
@@ -56,6 +66,9 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Granted, asked for a PIN, or refused with the true reason."""
+        return replace(self._came(ending), details=_session(self.session_id))
+
+    def _came(self, ending: Ending) -> Statement:
         badge = Badge.of(self.claim)
         match ending.result:
             case Granted() as granted:
@@ -63,9 +76,13 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
             case PinRequired() as required:
                 return Statement("Known badge; a PIN is needed", Outcome.SUCCESS, badge=badge, user=_someone(required))
             case Denied() as denied:
-                return _refused(denied, badge, self.node, (UNKNOWN, ""), _reason(self.claim))
+                return _refused(denied, badge, self.node, self._nobody, _reason(self.claim))
             case _:
                 return Statement(f"Tap: {ending.words}", ending.outcome, badge=badge)
+
+    @property
+    def _nobody(self) -> tuple[str, str]:
+        return f"{UNKNOWN}@{self.site}" if self.site else UNKNOWN, ""
 
 
 @dataclass(frozen=True)
@@ -81,10 +98,13 @@ class EnterPin(Deed["Granted | WrongPin | Denied"]):
     claim: Claim
     required: PinRequired
     pin: EnteredPin = field(repr=False)
+    session_id: str = ""
+    """Of the session that this PIN opens if it opens one."""
 
     def intent(self, by: Principal) -> Statement:
         """A PIN was entered; never which."""
-        return Statement("PIN entered", badge=Badge.of(self.claim), user=_someone(self.required))
+        details = _session(self.session_id)
+        return Statement("PIN entered", badge=Badge.of(self.claim), user=_someone(self.required), details=details)
 
     def do(self, by: Principal, cancel: Event) -> Granted | WrongPin | Denied:
         """Checks it; costs the time of one PIN hash."""
@@ -92,6 +112,9 @@ class EnterPin(Deed["Granted | WrongPin | Denied"]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Login, wrong PIN (4, then 8), or blocked (12): User Authentication, PS3.15 A.5.3.12."""
+        return replace(self._came(ending), details=_session(self.session_id))
+
+    def _came(self, ending: Ending) -> Statement:
         badge, user = Badge.of(self.claim), _someone(self.required)
         match ending.result:
             case Granted() as granted:
@@ -119,10 +142,11 @@ class AbandonPin(Deed[None]):
     required: PinRequired
     why: str
     close: Callable[[], None]
+    session_id: str = ""
 
     def intent(self, by: Principal) -> Statement:
         """The box is about to close."""
-        return Statement(f"PIN box closing: {self.why}", badge=Badge.of(self.claim), user=_someone(self.required))
+        return self._said(f"PIN box closing: {self.why}")
 
     def do(self, by: Principal, cancel: Event) -> None:
         """Closes it."""
@@ -130,8 +154,11 @@ class AbandonPin(Deed[None]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """It is closed."""
-        said = f"PIN box closed unanswered: {self.why}"
-        return Statement(said, ending.outcome, badge=Badge.of(self.claim), user=_someone(self.required))
+        return self._said(f"PIN box closed unanswered: {self.why}", ending.outcome)
+
+    def _said(self, said: str, outcome: Outcome | None = None) -> Statement:
+        badge, user = Badge.of(self.claim), _someone(self.required)
+        return Statement(said, outcome, badge=badge, user=user, details=_session(self.session_id))
 
 
 @dataclass(frozen=True)
@@ -149,7 +176,9 @@ class EndSession(Deed[None]):
 
     def intent(self, by: Principal) -> Statement:
         """Whose session ends, and why."""
-        return Statement(f"Session ending: {self.reason.value}", badge=self.session.badge, user=self._user)
+        details = _session(self.session.session_id)
+        said = f"Session ending: {self.reason.value}"
+        return Statement(said, badge=self.session.badge, user=self._user, details=details)
 
     def do(self, by: Principal, cancel: Event) -> None:
         """Ends it."""
@@ -162,7 +191,8 @@ class EndSession(Deed[None]):
         person = Who(session.user_id, session.display_name, session.badge.tokens, session.role, asked)
         said = f"Session ended: {self.reason.value}"
         messages = events.logout(person, self.node, said, ending.outcome)
-        return Statement(said, ending.outcome, messages, badge=session.badge, user=self._user)
+        details = _session(session.session_id)
+        return Statement(said, ending.outcome, messages, badge=session.badge, user=self._user, details=details)
 
     @property
     def _user(self) -> tuple[str, str]:

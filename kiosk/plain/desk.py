@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
+from kiosk.audit import Record
 from kiosk.errors import KioskError
 from kiosk.imaging.studies.model import Series, SeriesContents, Study
 from kiosk.operations.facts import SessionOpened, TransferProgress
@@ -27,6 +28,7 @@ class Desk:
     selected_studies: set[str] = field(default_factory=set)
     selected_series: set[str] = field(default_factory=set)
     transfers: dict[str, TransferProgress] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
     closed: Event = field(default_factory=Event)
     asked_push: tuple[PushPlan, Destination] | None = None
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from threading import RLock
 
+from kiosk.clock import Clock, SystemClock
 from kiosk.operations.facts import (
     AccessDenied,
+    AuditDelivery,
     Fact,
     IdleOver,
     IdleWarning,
@@ -22,6 +24,7 @@ from kiosk.operations.facts import (
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Desk
 from kiosk.views.session import badge_text, idle_warning_text, pin_attempts_text, pin_question, who_text
+from kiosk.views.status import delivery_line
 from kiosk.views.text import joined
 from kiosk.views.transfers import failures_line, transfer_line
 from kiosk.views.words import _
@@ -32,8 +35,10 @@ LOCKED = _("Locked. Tap your badge or phone.")
 class Listener:
     """Called from any thread. Holds the desk of the open session and the claim whose PIN is asked."""
 
-    def __init__(self, console: Console, ended: Callable[[], None]) -> None:
+    def __init__(self, console: Console, ended: Callable[[], None], clock: Clock | None = None) -> None:
         self._console = console
+        self._clock = clock or SystemClock()
+        self._lagging = AuditDelivery()
         self._ended = ended
         self._lock = RLock()
         self._told: dict[str, tuple[object, int]] = {}
@@ -75,8 +80,17 @@ class Listener:
                     self._lock_up(joined(_("OUT OF SERVICE"), sentence))
                 else:
                     say(_("In service again."), LOCKED)
+            case AuditDelivery() as delivery:
+                self._take_delivery(delivery)
             case fact:
                 self._take_session_fact(fact)
+
+    def _take_delivery(self, delivery: AuditDelivery) -> None:
+        """Said when another repository lags, or none any more; not at every record that waits."""
+        known, self._lagging = self._lagging, delivery
+        if (_names(known), known.fault) == (_names(delivery), delivery.fault):
+            return
+        self._console.say(delivery_line(delivery, self._clock.now()) or _("The audit trail is delivered again."))
 
     def _take_session_fact(self, fact: IdleWarning | IdleOver | TimeLeft | Notice | TransferProgress) -> None:
         if self.desk is None or fact.session_id != self.desk.session.session_id:
@@ -121,8 +135,14 @@ class Listener:
                 return
             case TimeLeft() | IdleWarning() | IdleOver() | Notice() | TransferProgress() | ReaderHealth(available=True):
                 return
+            case AuditDelivery():
+                return
             case OutOfService(sentence=""):
                 return
             case _:
                 self.asked = None
                 self._console.show_typing()
+
+
+def _names(delivery: AuditDelivery) -> set[str]:
+    return {sink.name for sink in delivery.sinks}

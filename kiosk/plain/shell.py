@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from threading import Event
 
@@ -9,19 +10,21 @@ from kiosk.clock import Clock, SystemClock
 from kiosk.errors import KioskError
 from kiosk.operations.operations import Destination, Operations
 from kiosk.plain.acts import Acts
+from kiosk.plain.audit import AuditActs
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Act, Desk
 from kiosk.plain.listener import LOCKED, Listener
-from kiosk.plain.words import HELP, number, query_form
+from kiosk.plain.words import HELP, audit_form, number, query_form
 from kiosk.views.push import patient_lines, push_question
 from kiosk.views.refusals import refusal
+from kiosk.views.status import status_lines
 from kiosk.views.studies import FIRST_DESCENDING, STUDY_COLUMNS
 from kiosk.views.text import joined
 from kiosk.views.transfers import may_cancel, may_retry
 from kiosk.views.words import _, plural
 
 # These say something about what runs or stop it, and so do not wait for its end.
-AT_ONCE = frozenset({"cancel", "transfers", "help", "sign", "tap"})
+AT_ONCE = frozenset({"cancel", "transfers", "help", "sign", "status", "tap"})
 YES = frozenset({"yes", "y", _("yes")})
 
 
@@ -33,7 +36,8 @@ class Shell:
         self._console = console
         self._clock = clock or SystemClock()
         self._acts = Acts(operations, console)
-        self._listener = Listener(console, self._stop_act)
+        self._audits = AuditActs(operations, console)
+        self._listener = Listener(console, self._stop_act, self._clock)
         self._act: Act | None = None
         self._commands: dict[str, Callable[[Desk, list[str]], None]] = {
             "query": self._query,
@@ -49,6 +53,10 @@ class Shell:
             "cancel": self._cancel,
             "retry": self._retry,
             "back": self._back,
+            "audit": self._audit,
+            "record": self._record,
+            "day": self._day,
+            "chain": lambda desk, _words: self._start(desk, partial(self._audits.chain, desk)),
             "sign": lambda desk, _words: self._operations.sign_out(desk.session.session_id),
         }
 
@@ -110,6 +118,8 @@ class Shell:
             desk = self._listener.desk
         if name == "help":
             self._console.say(*HELP)
+        elif name == "status":
+            self._console.say(*status_lines(self._operations.status()))
         elif name == "tap" and rest:
             self._operations.present(rest[0])
         elif desk is None:
@@ -150,7 +160,27 @@ class Shell:
         if isinstance(form, str):
             self._console.say(form)
         else:
-            self._start(desk, partial(self._acts.query, desk, form, self._clock.now().astimezone().date()))
+            self._start(desk, partial(self._acts.query, desk, form, self._today()))
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone().date()
+
+    def _audit(self, desk: Desk, words: list[str]) -> None:
+        form = audit_form(words)
+        if isinstance(form, str):
+            self._console.say(form)
+        else:
+            self._start(desk, partial(self._audits.search, desk, form, self._today()))
+
+    def _record(self, desk: Desk, words: list[str]) -> None:
+        if choice := self._chosen(words, max(desk.records, default=0)):
+            self._audits.record(desk, choice)
+
+    def _day(self, desk: Desk, words: list[str]) -> None:
+        if len(words) != 2:
+            self._console.say(_("A person and a day, please: day a.weber 2026-11-23, or today."))
+        else:
+            self._start(desk, partial(self._audits.day, desk, words[0], words[1], self._today()))
 
     def _list(self, desk: Desk, words: list[str]) -> None:
         for word in words:

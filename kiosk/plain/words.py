@@ -1,5 +1,6 @@
 """What can be typed at the line front end."""
 
+from kiosk.views.audit_form import AuditForm
 from kiosk.views.query import QueryForm
 from kiosk.views.words import _
 
@@ -17,6 +18,11 @@ HELP = (
     _("cancel [N]                stops what runs, or transfer N"),
     _("retry N                   sends again what transfer N could not"),
     _("back                      closes the open study"),
+    _("audit [person=… badge=… patient=… day=… act=… outcome=… study=…]   for auditors: the record, newest first"),
+    _("record N                  record N of those listed, whole"),
+    _("day PERSON DAY            what a person did that day, session by session"),
+    _("chain                     whether the record is whole, and how far it is signed for"),
+    _("status                    how the record and its delivery stand; needs no badge"),
     _("tap CARD                  demonstration only: lays a virtual card on the reader"),
     _("sign out                  ends the session"),
     _("help                      this"),
@@ -29,6 +35,10 @@ FIELDS = {
     "modality": "modality",
     "description": "description",
 }
+AUDIT_FIELDS = {
+    **{name: name for name in ("person", "badge", "patient", "issuer", "study", "act", "outcome", "day", "until")},
+    "from": "since",
+}
 
 
 def query_form(words: list[str]) -> QueryForm | str:
@@ -40,6 +50,17 @@ def query_form(words: list[str]) -> QueryForm | str:
             return _("Fields are: {fields}").format(fields=", ".join(f"{field}=…" for field in FIELDS))
         fields[FIELDS[name.casefold()]] = value
     return QueryForm(**fields)
+
+
+def audit_form(words: list[str]) -> AuditForm | str:
+    """Reads person=…, day=… and so on; a sentence when a word is none of these."""
+    fields: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name.casefold() not in AUDIT_FIELDS:
+            return _("Fields are: {fields}").format(fields=", ".join(f"{field}=…" for field in AUDIT_FIELDS))
+        fields[AUDIT_FIELDS[name.casefold()]] = value
+    return AuditForm(**fields)
 
 
 def number(text: str, most: int) -> int | str:

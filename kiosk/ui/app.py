@@ -13,6 +13,7 @@ from textual.timer import Timer
 from kiosk.clock import Clock
 from kiosk.operations.facts import (
     AccessDenied,
+    AuditDelivery,
     Fact,
     IdleOver,
     IdleWarning,
@@ -34,6 +35,7 @@ from kiosk.ui.messages import FactArrived, OrderFailed
 from kiosk.ui.screens.idle import IdleScreen
 from kiosk.ui.screens.lock import LockScreen
 from kiosk.ui.screens.pin import PinScreen
+from kiosk.ui.screens.status import StatusScreen
 from kiosk.ui.screens.studies import StudiesScreen
 from kiosk.ui.screens.transfers import TransfersScreen
 from kiosk.views.words import _
@@ -94,13 +96,16 @@ class KioskApp(Host):
     @on(FactArrived)
     def take(self, message: FactArrived) -> None:
         """One fact, one change."""
-        if not isinstance(message.fact, TimeLeft | TransferProgress) and self._reading is not None:
+        if not isinstance(message.fact, TimeLeft | TransferProgress | AuditDelivery) and self._reading is not None:
             self._reading.stop()
         self._close_pin_box(message.fact)
+        self._close_status(message.fact)
         match message.fact:
             case ReaderHealth() as health:
                 others = tuple(reader for reader in self.readers if reader.name != health.name)
                 self.readers = (*others, health)
+            case AuditDelivery() as delivery:
+                self.delivery = delivery
             case TapSeen():
                 # Drawn at once it would only take the processor from the decision, which is there in a moment.
                 self._reading = self.set_timer(SLOW_CARD_SECONDS, lambda: self.say(_("Reading the card…")))
@@ -162,6 +167,12 @@ class KioskApp(Host):
         if asked is not None and self.pin_box in self.screen_stack and _voids(fact, asked):
             self.tickets.cancel("pin")
             self.pin_box.dismiss()
+
+    def _close_status(self, fact: Fact) -> None:
+        """Whoever taps is answered on the lock screen."""
+        status = self._on_stack(StatusScreen)
+        if status is not None and isinstance(fact, TapSeen | PinAsked | AccessDenied):
+            status.action_back()
 
     def _on_stack(self, kind: type[ScreenType]) -> ScreenType | None:
         return next((screen for screen in self.screen_stack if isinstance(screen, kind)), None)

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from kiosk.clock import Clock, SystemClock
-from kiosk.operations.facts import ReaderHealth, SessionOpened, TimeLeft, TransferProgress
+from kiosk.operations.facts import AuditDelivery, ReaderHealth, SessionOpened, TimeLeft, TransferProgress
 from kiosk.operations.operations import Operations, Station
 from kiosk.ui.courier import Courier
 from kiosk.ui.messages import OrderFailed
@@ -44,6 +44,7 @@ class Host(App[int], inherit_bindings=False):
     readers: var[tuple[ReaderHealth, ...]] = var(())
     notice: var[str] = var("")
     out_of_service: var[str] = var("")
+    delivery: var[AuditDelivery] = var(AuditDelivery())
 
     def __init__(self, operations: Operations, clock: Clock | None = None, image_mode: str = "auto") -> None:
         super().__init__()

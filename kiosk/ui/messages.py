@@ -8,10 +8,12 @@ from threading import Event
 
 from textual.message import Message
 
+from kiosk.audit import Record
 from kiosk.imaging.calls import Found
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, TagRow
 from kiosk.operations.facts import Fact, TransferProgress
-from kiosk.operations.operations import Destination, InstancesArrived, OpenedStudy
+from kiosk.operations.operations import AuditFound, ChainState, Destination, InstancesArrived, OpenedStudy
+from kiosk.operations.status import KioskStatus
 
 
 class FactArrived(Message):
@@ -138,6 +140,38 @@ class PushesQueued(Reported):
     def __init__(self, count: int, ticket: Event) -> None:
         super().__init__(ticket)
         self.count = count
+
+
+class RecordArrived(Reported):
+    """A record of the audit trail that matches."""
+
+    def __init__(self, record: Record, ticket: Event) -> None:
+        super().__init__(ticket)
+        self.record = record
+
+
+class RecordsEnded(Reported):
+    """All records that match are here."""
+
+    def __init__(self, found: AuditFound, ticket: Event) -> None:
+        super().__init__(ticket)
+        self.found = found
+
+
+class ChainChecked(Reported):
+    """The chain of the audit trail was checked."""
+
+    def __init__(self, state: ChainState, ticket: Event) -> None:
+        super().__init__(ticket)
+        self.state = state
+
+
+class StatusSeen(Reported):
+    """How the kiosk stands."""
+
+    def __init__(self, status: KioskStatus, ticket: Event) -> None:
+        super().__init__(ticket)
+        self.status = status
 
 
 class OrderFailed(Message):

@@ -39,7 +39,8 @@ def may_retry(transfer: TransferProgress) -> bool:
 
 
 def most_pressing(transfers: Iterable[TransferProgress]) -> TransferProgress | None:
-    """The one that the bar shows: the oldest that runs, else the oldest that waits, else the latest that ended."""
+    """The one that the bar shows: the oldest that runs, else the oldest that waits, to be sent or to be confirmed, else
+    the latest that ended."""
     chosen: TransferProgress | None = None
     for transfer in transfers:
         if chosen is None or _rank(transfer) > _rank(chosen) or (transfer.state.is_final and chosen.state.is_final):
@@ -49,8 +50,10 @@ def most_pressing(transfers: Iterable[TransferProgress]) -> TransferProgress | N
 
 def _rank(transfer: TransferProgress) -> int:
     if transfer.state in (TransferState.SENDING, TransferState.FETCHING):
-        return 2
-    return 1 if transfer.state is TransferState.WAITING else 0
+        return 3
+    if transfer.state.is_final:
+        return 0
+    return 2 if transfer.state is TransferState.WAITING else 1
 
 
 def left_text(transfer: TransferProgress) -> str:
@@ -87,7 +90,7 @@ def transfer_line(transfer: TransferProgress) -> str:
     if transfer.state is TransferState.FETCHING:
         fetched = _("{count} fetched").format(count=transfer.instances_fetched)
     left = ""
-    if not transfer.state.is_final:
+    if remaining and not transfer.state.is_final:
         left = plural("{count} instance left", "{count} instances left", remaining)
         if transfer.seconds_left is not None:
             left = _("{left}, {time}").format(left=left, time=duration_text(transfer.seconds_left))

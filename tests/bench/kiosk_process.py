@@ -12,12 +12,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.build import DemoParts, Premises, build
+from kiosk.build import DemoParts, build
 from kiosk.config.model import Kiosk, KioskConfig, Readers
 from kiosk.demo.staff import CARDS, DEMO_PIN, enrol
 from kiosk.operations.facts import Fact, PinAsked, PinClosed
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk
+from kiosk.premises import Premises
 from kiosk.ui.app import run
 from readers.registry import open_reader
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.audit import Trail
-from kiosk.build import DemoParts, Premises, build
+from kiosk.build import DemoParts, build
 from kiosk.clock import Clock
-from kiosk.config.model import Kiosk, KioskConfig, Limits, PeerConfig, Readers, SessionRules
+from kiosk.config.model import Kiosk, KioskConfig, Limits, Readers, SessionRules
+from kiosk.config.peers import PeerConfig
 from kiosk.demo.department import studies_on
 from kiosk.demo.objects import data_set
 from kiosk.demo.staff import CARDS, DEMO_PIN, deck, enrol
@@ -17,6 +18,7 @@ from kiosk.imaging.peers import Peer
 from kiosk.operations.agent import Agent
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk
+from kiosk.premises import Premises
 from readers.reader import Reader
 from readers.registry import open_reader
 from readers.simulated import SimulatedReader

@@ -17,7 +17,7 @@ from kiosk.audit import Outcome, Phase, Trail, verify
 from kiosk.config.model import KioskConfig, SessionRules
 from kiosk.demo.archive import DemoArchive
 from kiosk.demo.staff import DEMO_PIN, RADIOLOGIST_BADGE, TECHNOLOGIST_BADGE, UNKNOWN_BADGE
-from kiosk.errors import NoSession, NotAllowed, PeerUnreachable
+from kiosk.errors import KioskError, NoSession, NotAllowed, PeerUnreachable
 from kiosk.imaging.studies.model import Study, StudyQuery
 from kiosk.operations.agent import Agent
 from kiosk.operations.facts import (
@@ -286,7 +286,7 @@ def test_a_kiosk_that_cannot_start_says_so_on_record_and_leaves_nothing_running(
     state = config.kiosk.state_directory
     (state / "outbox.db").mkdir(parents=True)
     before = set(threading.enumerate())
-    with pytest.raises(OSError, match="outbox"), running(config, taps, clock):
+    with pytest.raises(KioskError, match="outbox cannot be opened"), running(config, taps, clock):
         pass
     assert set(threading.enumerate()) <= before
     with Trail.read_only(state / "trail.db") as trail:
@@ -331,7 +331,7 @@ def test_a_push_waits_for_its_destination_and_goes_on_by_itself(
         assert waiting.instances_fetched == waiting.instances_total > 0
         server = stack.enter_context(run_storescp(port=port))
         done = watcher.await_fact(TransferProgress, lambda seen: seen.state.is_final)
-        assert done.state is TransferState.DONE
+        assert done.state is TransferState.SENT
         assert len(server.stored_files()) == done.instances_total
 
 

@@ -51,7 +51,7 @@ def test_nothing_planted_reaches_the_screen(environment: dict[str, str]) -> None
         after = running.type("p")
         running.await_text("Push 1 study", after)
         after = running.type("\r")
-        running.await_text("done to Teaching files", after)
+        running.await_text("delivered to Teaching files", after)
         after = running.type("\x1b[19~")
         running.await_text("Instances", after)
         written = running.written[began:]
@@ -82,7 +82,7 @@ def test_nothing_planted_reaches_the_lines(environment: dict[str, str]) -> None:
         after = running.type("push 1\n")
         running.await_text("yes or no?", after)
         after = running.type("yes\n")
-        running.await_text("done to Teaching files", after)
+        running.await_text("delivered to Teaching files", after)
         running.type("transfers\n")
         running.await_text("Mallory", after)
         written = running.written[began:]

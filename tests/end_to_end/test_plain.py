@@ -42,7 +42,7 @@ def test_the_main_job_in_lines(environment: dict[str, str], tmp_path: Path) -> N
         after = running.type("push 1\n")
         running.await_text("Push 1 study · 5 series · 75 instances to Teaching files (DEMO_TEACHING)?", after)
         after = running.type("yes\n")
-        running.await_text("done to Teaching files · 75/75 instances", after)
+        running.await_text("delivered to Teaching files · 75/75 instances", after)
         after = running.type("sign out\n")
         running.await_text("You are signed out.", after)
         after = running.type("list\n")

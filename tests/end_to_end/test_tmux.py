@@ -105,7 +105,7 @@ def test_the_main_job_by_its_keys(tmux: Tmux) -> None:
     question = tmux.await_screen("Push 1 study · 5 series · 75 instances to Teaching files (DEMO_TEACHING)?")
     assert "Müller, Jörg · born 1954-03-12" in question
     tmux.press("Enter")
-    tmux.await_screen("done to Teaching files · 75/75 instances")
+    tmux.await_screen("delivered to Teaching files · 75/75 instances")
     time.sleep(max(0.0, began + NEWER_THAN_AN_ACCIDENT - time.monotonic()))
     tmux.press("F1")
     tmux.await_screen("You are signed out.", "Tap your badge or phone")

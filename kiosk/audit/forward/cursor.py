@@ -22,7 +22,8 @@ class Standing:
     """Where a sink stands. What `settled` says needs never be sent again; records up to `sent` are on their way.
 
     `trail` is the genesis hash of the trail that is meant. `fault` is why the last try failed, empty when it did not,
-    `fault_at` since when, `sent_at` when something was last sent.
+    `fault_at` since when, `refused` whether one end did not believe the other's certificate; `sent_at` is when
+    something was last sent. Records up to `pruned` were deleted before all of them were sent, 0 for none.
     """
 
     trail: bytes = b""
@@ -31,6 +32,8 @@ class Standing:
     sent_at: datetime | None = None
     fault: str = ""
     fault_at: datetime | None = None
+    refused: bool = False
+    pruned: int = 0
 
 
 class CursorFile:
@@ -84,6 +87,8 @@ def _fields(standing: Standing) -> dict[str, object]:
         "sent_at": time_text(standing.sent_at) if standing.sent_at else "",
         "fault": standing.fault,
         "fault_at": time_text(standing.fault_at) if standing.fault_at else "",
+        "refused": standing.refused,
+        "pruned": standing.pruned,
     }
 
 
@@ -101,6 +106,8 @@ def _standing(fields: Fields) -> Standing:
         parse_time(sent_at) if sent_at else None,
         fields.text("fault"),
         parse_time(fault_at) if fault_at else None,
+        fields.boolean("refused") if "refused" in fields else False,
+        fields.integer("pruned") if "pruned" in fields else 0,
     )
     fields.end()
     return standing

@@ -14,9 +14,9 @@ from kiosk.audit.forward.datagrams import DatagramChannel
 from kiosk.audit.forward.file import FileChannel
 from kiosk.audit.forward.octets import OctetChannel
 from kiosk.audit.forward.relp import RelpChannel
-from kiosk.audit.forward.sink import Kind, Sink, SinkError
+from kiosk.audit.forward.sink import Kind, NodeRefused, Sink, SinkError
 from kiosk.audit.forward.stamp import trail_name
-from kiosk.audit.forward.stream import Parcel, parcels, require
+from kiosk.audit.forward.stream import Parcel, Position, parcels, resume
 from kiosk.audit.forward.syslog import message
 from kiosk.audit.forward.window import Window
 from kiosk.audit.message import AuditSource
@@ -138,7 +138,7 @@ class Delivery:
                 self._deliver()
                 self._succeeded()
             except (SinkError, TrailError) as error:
-                self._failed(str(error))
+                self._failed(str(error), refused=isinstance(error, NodeRefused))
             if not is_last:
                 self._rest(self._retry_seconds() if self._failures else self._pace.poll)
         self._save()
@@ -180,8 +180,17 @@ class Delivery:
                 self._trail = trail_name(identity)
             elif self._standing.trail != identity.genesis:
                 raise TrailError("The audit trail was replaced by another one while it was being delivered.")
-            require(trail, self._window.settled)
+            here = resume(trail, self._window.settled)
+        if here != self._window.settled:
+            self._window = self._pass_over(here)
         return self._window
+
+    def _pass_over(self, here: Position) -> Window:
+        """Goes on at the boundary up to which records were pruned, and says so for good."""
+        log.warning("%s: records up to %d were pruned before they were sent", safe_text(self._sink.name), here.sequence)
+        self._standing = replace(self._standing, settled=here, sent=here.sequence, pruned=here.sequence)
+        self._save()
+        return Window(here, self._sink.resend_seconds)
 
     def _fetch(self, window: Window) -> list[Parcel]:
         if self._clock.monotonic() >= self._ends_at:
@@ -264,14 +273,15 @@ class Delivery:
     def _forgive(self) -> None:
         if self._standing.fault:
             log.info("%s takes the audit trail again", safe_text(self._sink.name))
-            self._standing = replace(self._standing, fault="", fault_at=None)
+            self._standing = replace(self._standing, fault="", fault_at=None, refused=False)
 
-    def _failed(self, sentence: str) -> None:
+    def _failed(self, sentence: str, *, refused: bool) -> None:
         self._failures += 1
         if sentence != self._standing.fault:
             log.warning("%s", safe_text(sentence, LONGEST_FAULT))
         since = self._standing.fault_at or self._clock.now()
-        self._standing = replace(self._standing, fault=safe_text(sentence, LONGEST_FAULT), fault_at=since)
+        fault = safe_text(sentence, LONGEST_FAULT)
+        self._standing = replace(self._standing, fault=fault, fault_at=since, refused=refused)
         if self._window is not None:
             self._window.fail()
             self._note(self._window)

@@ -44,7 +44,7 @@ class Forwarder:
     def start(self) -> None:
         """Takes the directory, making it, and begins; raises SinkError when it cannot be had."""
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._directory.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._lock = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

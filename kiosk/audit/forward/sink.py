@@ -16,6 +16,10 @@ class SinkError(KioskError):
     """A sink did not take what it was given; the sentence names it and says what to do."""
 
 
+class NodeRefused(SinkError):
+    """One end of a TLS connection did not prove to be who the other expects (PS3.15 A.5.3.11, Node Authentication)."""
+
+
 class Kind(Enum):
     """How messages travel. TLS, TCP and UDP carry syslog (RFC 5425, 6587, 5426); only RELP acknowledges each one."""
 
@@ -81,3 +85,7 @@ class Sink:
     def error(self, sentence: str) -> SinkError:
         """What went wrong there, with its name in front."""
         return SinkError(f"Audit sink {self.name}: {sentence}")
+
+    def refused(self, sentence: str) -> NodeRefused:
+        """The same where one end refused the other."""
+        return NodeRefused(f"Audit sink {self.name}: {sentence}")

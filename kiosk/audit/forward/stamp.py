@@ -7,7 +7,8 @@ with, so that a trail begun anew is another one; its details say
   TrailRecord   the record's sequence
   TrailPart     which of the record's messages this is: "1/2"
   TrailHash     the chain's hash after that record, hexadecimal
-  TrailFollows  the sequence of the record that the message before came from: a gap shows, for not every record has one
+  TrailFollows  the sequence of the record that the message before came from: a gap shows, for not every record has one;
+                where a sink begins at a pruned trail's boundary, that of the last pruned record
 Two messages with the same ID are the same message, sent again because nobody knew whether it had arrived.
 A checkpoint is an "Audit Log Used" of type "Audit Trail Checkpoint" with its signed line as the detail TrailCheckpoint.
 """

@@ -13,7 +13,8 @@ from kiosk.audit.port import TrailReader
 @dataclass(frozen=True)
 class SinkStatus:
     """One sink. `waiting` records were not sent yet, the oldest of them made at `oldest`; `settled` is the last record
-    that never needs to be sent again. `fault` is why the last try failed, since `fault_at`; empty when it did not."""
+    that never needs to be sent again. `fault` is why the last try failed, since `fault_at`; empty when it did not, and
+    `refused` when one end did not believe the other's certificate. Records up to `pruned` went before all were sent."""
 
     name: str
     kind: str
@@ -24,6 +25,15 @@ class SinkStatus:
     sent_at: datetime | None = None
     fault: str = ""
     fault_at: datetime | None = None
+    refused: bool = False
+    pruned: int = 0
+
+    @property
+    def note(self) -> str:
+        """What it never was sent, and where that lies; empty when there is no such thing."""
+        if not self.pruned:
+            return ""
+        return f"Records up to {self.pruned} were pruned before all of them were sent; they lie in the sealed segments."
 
     def oldest_seconds(self, now: datetime) -> float:
         """How old the oldest record is that was not sent yet; 0 when there is none."""
@@ -32,14 +42,15 @@ class SinkStatus:
 
 def sink_statuses(sinks: Iterable[Sink], directory: Path, trail: TrailReader) -> tuple[SinkStatus, ...]:
     """How each sink stands against the trail; raises TrailError when trail or cursor cannot be read."""
-    genesis, head = trail.identity.genesis, trail.head().sequence
+    genesis, head, begun = trail.identity.genesis, trail.head().sequence, trail.beginning().sequence
     found = []
     for sink in sinks:
         standing = CursorFile(directory, sink.name).read()
         if standing.trail != genesis:
             standing = Standing()
-        waiting = max(0, head - standing.sent)
-        first = trail.page(standing.sent + 1, 1) if waiting else ()
+        sent = max(standing.sent, begun)
+        waiting = max(0, head - sent)
+        first = trail.page(sent + 1, 1) if waiting else ()
         found.append(
             SinkStatus(
                 sink.name,
@@ -51,6 +62,8 @@ def sink_statuses(sinks: Iterable[Sink], directory: Path, trail: TrailReader) ->
                 standing.sent_at,
                 standing.fault,
                 standing.fault_at,
+                standing.refused,
+                begun if standing.settled.sequence < begun else standing.pruned,
             )
         )
     return tuple(found)

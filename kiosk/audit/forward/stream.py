@@ -47,11 +47,21 @@ class Parcel:
     messages: tuple[Rendered, ...]
 
 
-def require(trail: TrailReader, position: Position) -> None:
-    """Raises TrailError unless the trail leads through that position: else it was cut or put back to an older copy."""
-    if not position.sequence:
-        return
-    found = trail.rows(position.sequence, 1)
+def resume(trail: TrailReader, position: Position) -> Position:
+    """Where to go on from a position: there, or, where records after it were pruned, at the signed boundary.
+
+    Raises TrailError unless the trail leads through it: else it was cut, or put back to an older copy.
+    """
+    # Before the boundary: what is found is then judged by a beginning that is not older than it.
+    found = trail.rows(position.sequence, 1) if position.sequence else ()
+    begun = trail.beginning()
+    if position.sequence < begun.sequence:
+        # The message before is not known any more: named is the last record that is gone, so that the gap shows.
+        return Position(begun.sequence, begun.hash, begun.checkpoint, begun.sequence)
+    if position.sequence == begun.sequence:
+        if position.sequence and position.hash != begun.hash:
+            raise _another(position)
+        return position
     if not found:
         end = trail.head().sequence
         raise TrailError(
@@ -59,7 +69,12 @@ def require(trail: TrailReader, position: Position) -> None:
             "cut, or put back to an earlier copy."
         )
     if found[0].sequence != position.sequence or found[0].hash != position.hash:
-        raise TrailError(f"Record {position.sequence} of the audit trail is not the one that was delivered.")
+        raise _another(position)
+    return position
+
+
+def _another(position: Position) -> TrailError:
+    return TrailError(f"Record {position.sequence} of the audit trail is not the one that was delivered.")
 
 
 def parcels(trail: TrailReader, position: Position, name: str, source: AuditSource) -> list[Parcel]:
@@ -68,6 +83,8 @@ def parcels(trail: TrailReader, position: Position, name: str, source: AuditSour
     `name` is the trail's in marks. `source` is named in the messages of checkpoints; records bring their own.
     """
     records = trail.page(position.sequence + 1, PAGE)
+    if records and records[0].sequence != position.sequence + 1:
+        raise TrailError(f"Record {position.sequence + 1} of the audit trail is missing.")
     # After the records: then every checkpoint that belongs between them is there already.
     rows = trail.checkpoint_rows(position.checkpoint + 1, PAGE)
     waiting, more = deque(map(reading.checkpoint_of, rows)), len(rows) == PAGE

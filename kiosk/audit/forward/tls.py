@@ -42,7 +42,7 @@ def failure(sink: Sink, error: OSError) -> SinkError:
     """What TLS or the network says, in a sentence."""
     if isinstance(error, ssl.SSLCertVerificationError):
         said = str(error.verify_message).rstrip(".")
-        return sink.error(
+        return sink.refused(
             f"the certificate of {sink.place} is not accepted here: {said}. Renew it there, or mend authority and "
             "server_name here."
         )
@@ -52,11 +52,11 @@ def failure(sink: Sink, error: OSError) -> SinkError:
         reason = (error.reason or "").lower()
         if alert := re.search(r"alert_(.+)", reason):
             said = alert[1].replace("_", " ")
-            return sink.error(
+            return sink.refused(
                 f"{sink.place} refuses this kiosk's certificate or its TLS: {said}. Renew certificate and key, or have "
                 "them admitted there."
             )
-        return sink.error(f"{sink.place} does not speak TLS as it should: {reason.replace('_', ' ') or 'no reason'}.")
+        return sink.refused(f"{sink.place} does not speak TLS as it should: {reason.replace('_', ' ') or 'no reason'}.")
     return trouble(sink, error)
 
 
@@ -105,7 +105,7 @@ def _probe(sink: Sink, connection: ssl.SSLSocket) -> None:
 
 
 def _refused(sink: Sink) -> SinkError:
-    return sink.error(
+    return sink.refused(
         f"{sink.place} hung up after the TLS handshake: it does not admit this kiosk's certificate. Have its name "
         "admitted there, or renew certificate and key."
     )

@@ -8,10 +8,12 @@ whoever asks reads the answer.
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Event
 from time import monotonic
-from typing import BinaryIO, Final
+from typing import Final
 
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
@@ -22,7 +24,7 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
 )
-from pynetdicom.presentation import build_context, negotiate_as_requestor
+from pynetdicom.presentation import PresentationContext, build_context, negotiate_as_requestor
 
 from kiosk.errors import Cancelled, ImagingError
 from kiosk.imaging.network import status
@@ -32,6 +34,7 @@ from kiosk.imaging.network.datapath import (
     RELEASE_RP,
     RELEASE_RQ,
     SMALLEST_PDU,
+    Body,
     DataPath,
     Message,
     Pdu,
@@ -40,6 +43,7 @@ from kiosk.imaging.network.datapath import (
     collect,
 )
 from kiosk.imaging.network.transport import Connection
+from kiosk.imaging.network.user_identity import user_identity_items
 from kiosk.imaging.peers import Peer
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
@@ -49,7 +53,7 @@ MAXIMUM_CONTEXTS: Final = 128
 RELEASE_SECONDS: Final = 2.0
 
 # What pynetdicom's decoders raise when the bytes are not what they claim to be.
-_UNDECODABLE: Final = (
+UNDECODABLE: Final = (
     ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, AssertionError, struct.error,
 )  # fmt: skip
 
@@ -85,6 +89,19 @@ class Association:
         self._by_id = {context.context_id: context for context in granted}
 
     @property
+    def remote_address(self) -> str:
+        """The peer's IP address as we reached it."""
+        return self._path.connection.remote_address
+
+    def await_readable(self, seconds: float) -> bool:
+        """Waits at most so long for a message to begin; raises Cancelled."""
+        return self._path.connection.await_readable(seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Lets others work for so long; raises Cancelled."""
+        self._path.connection.pause(seconds)
+
+    @property
     def cancelled(self) -> bool:
         """True when the person does not want this any more."""
         return self._path.connection.cancel.is_set()
@@ -105,8 +122,8 @@ class Association:
         """The accepted context of that number."""
         return self._by_id.get(context_id)
 
-    def send(self, context: GrantedContext, command: bytes, data: BinaryIO | None = None) -> None:
-        """Sends one message, its data set read from `data` as it goes."""
+    def send(self, context: GrantedContext, command: bytes, data: Body | None = None) -> None:
+        """Sends one message; of a file, its bytes go from there as they are."""
         self._path.send(context.context_id, self._maximum, command, data)
 
     def receive(self, sink_for: SinkFor = collect, deadline: float | None = None) -> Message:
@@ -143,7 +160,7 @@ def associate(peer: Peer, contexts: Sequence[Context], cancel: Event) -> Iterato
     try:
         connection.open()
         path = DataPath(connection)
-        path.write(request.encode())
+        path.write(_encoded(request))
         association = _negotiated(path, request)
         yield association
         _release(path)
@@ -154,7 +171,7 @@ def associate(peer: Peer, contexts: Sequence[Context], cancel: Event) -> Iterato
         connection.close()
 
 
-def _request(peer: Peer, contexts: Sequence[Context]) -> A_ASSOCIATE_RQ:
+def _request(peer: Peer, contexts: Sequence[Context]) -> A_ASSOCIATE:
     if not 0 < len(contexts) <= MAXIMUM_CONTEXTS:
         raise ValueError("An association has 1 to 128 presentation contexts (PS3.8 9.3.2.2)")
     primitive = A_ASSOCIATE()
@@ -166,17 +183,28 @@ def _request(peer: Peer, contexts: Sequence[Context]) -> A_ASSOCIATE_RQ:
         raise ImagingError(f"{peer} is configured with something that is no AE title.") from error
     proposed = []
     for number, context in enumerate(contexts):
-        item = build_context(context.abstract_syntax, list(context.transfer_syntaxes))
+        item = copy(_proposal(context.abstract_syntax, context.transfer_syntaxes))
         item.context_id = 2 * number + 1
         proposed.append(item)
     primitive.presentation_context_definition_list = proposed
-    primitive.user_information = _user_information(contexts)
+    primitive.user_information = [*user_information(contexts), *user_identity_items(peer)]
+    return primitive
+
+
+@lru_cache(maxsize=512)
+def _proposal(abstract_syntax: str, transfer_syntaxes: tuple[str, ...]) -> PresentationContext:
+    """pynetdicom looks at every UID anew, which takes as long as a retrieval's first instances."""
+    return build_context(abstract_syntax, list(transfer_syntaxes))
+
+
+def _encoded(primitive: A_ASSOCIATE) -> bytes:
     request = A_ASSOCIATE_RQ()
     request.from_primitive(primitive)
-    return request
+    return bytes(request.encode())
 
 
-def _user_information(contexts: Sequence[Context]) -> list[object]:
+def user_information(contexts: Sequence[Context]) -> list[object]:
+    """What either side says about itself, with the roles that these contexts ask for."""
     length = MaximumLengthNotification()
     length.maximum_length_received = MAXIMUM_PDU
     implementation = ImplementationClassUIDNotification()
@@ -193,7 +221,7 @@ def _user_information(contexts: Sequence[Context]) -> list[object]:
     return items
 
 
-def _negotiated(path: DataPath, request: A_ASSOCIATE_RQ) -> Association:
+def _negotiated(path: DataPath, request: A_ASSOCIATE) -> Association:
     peer = path.peer
     kind, body = path.read_pdu()
     if kind == Pdu.ABORT:
@@ -208,8 +236,8 @@ def _negotiated(path: DataPath, request: A_ASSOCIATE_RQ) -> Association:
             raise status.rejected(peer, rejection.source, rejection.reason_diagnostic)
         acceptance = A_ASSOCIATE_AC()
         acceptance.decode(raw)
-        return _accepted(path, request.to_primitive(), acceptance.to_primitive())
-    except _UNDECODABLE as error:
+        return _accepted(path, request, acceptance.to_primitive())
+    except UNDECODABLE as error:
         raise status.babble(peer, "an acceptance that does not add up") from error
 
 

@@ -11,6 +11,9 @@ NO_DATA_SET: Final = 0x0101
 WITH_DATA_SET: Final = 0x0001
 MEDIUM_PRIORITY: Final = 0x0000
 
+_NUMBERS: Final = frozenset({0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x1002, 0x1020, 0x1021, 0x1022, 0x1023, 0x1031})
+_TEXTS: Final = frozenset({0x0002, 0x0902, 0x1000, 0x1030})
+
 
 class CommandField(IntEnum):
     """(0000,0100): what a message is; responses have the high bit."""
@@ -21,8 +24,16 @@ class CommandField(IntEnum):
     C_GET_RSP = 0x8010
     C_FIND_RQ = 0x0020
     C_FIND_RSP = 0x8020
+    C_MOVE_RQ = 0x0021
+    C_MOVE_RSP = 0x8021
     C_ECHO_RQ = 0x0030
     C_ECHO_RSP = 0x8030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_EVENT_REPORT_RSP = 0x8100
+    N_ACTION_RQ = 0x0130
+    N_ACTION_RSP = 0x8130
+    N_CREATE_RQ = 0x0140
+    N_CREATE_RSP = 0x8140
     C_CANCEL_RQ = 0x0FFF
 
 
@@ -38,7 +49,22 @@ class Command:
     comment: str = ""
     sop_class_uid: str = ""
     sop_instance_uid: str = ""
+    completed_suboperations: int = 0
     failed_suboperations: int = 0
+    warning_suboperations: int = 0
+    originator: str = ""
+    originator_message_id: int = 0
+    event_type: int = 0
+
+    @property
+    def suboperations(self) -> tuple[int, ...]:
+        """How many have been completed, have failed and ended with a warning."""
+        return self.completed_suboperations, self.failed_suboperations, self.warning_suboperations
+
+    @property
+    def is_request(self) -> bool:
+        """True for what wants a response."""
+        return not self.field & 0x8000 and self.field != CommandField.C_CANCEL_RQ
 
 
 def _unsigned_short(element: int, value: int) -> bytes:
@@ -48,6 +74,12 @@ def _unsigned_short(element: int, value: int) -> bytes:
 def _uid(element: int, value: str) -> bytes:
     raw = value.encode("ascii")
     raw += b"\0" * (len(raw) % 2)
+    return struct.pack("<HHI", 0, element, len(raw)) + raw
+
+
+def _text(element: int, value: str) -> bytes:
+    raw = value.encode("ascii", "replace")
+    raw += b" " * (len(raw) % 2)
     return struct.pack("<HHI", 0, element, len(raw)) + raw
 
 
@@ -65,12 +97,14 @@ def echo_request(message_id: int, sop_class_uid: str) -> bytes:
     )
 
 
-def query_request(field: CommandField, message_id: int, sop_class_uid: str) -> bytes:
-    """C-FIND-RQ or C-GET-RQ (tables 9.3-3 and 9.3-6); an identifier follows."""
+def query_request(field: CommandField, message_id: int, sop_class_uid: str, destination: str = "") -> bytes:
+    """C-FIND-RQ, C-GET-RQ or, with the AE title to send to, C-MOVE-RQ (tables 9.3-3, 9.3-6 and 9.3-9); an identifier
+    follows."""
     return _with_length(
         _uid(0x0002, sop_class_uid)
         + _unsigned_short(0x0100, field)
         + _unsigned_short(0x0110, message_id)
+        + (_text(0x0600, destination) if destination else b"")
         + _unsigned_short(0x0700, MEDIUM_PRIORITY)
         + _unsigned_short(0x0800, WITH_DATA_SET)
     )
@@ -88,15 +122,39 @@ def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) ->
     )
 
 
-def store_response(request: Command, status: int) -> bytes:
-    """C-STORE-RSP to a sub-operation of a C-GET (table 9.3-2)."""
+def action_request(message_id: int, sop_class_uid: str, sop_instance_uid: str, action_type: int) -> bytes:
+    """N-ACTION-RQ (table 10.3-7); the action's information follows."""
     return _with_length(
-        _uid(0x0002, request.sop_class_uid)
-        + _unsigned_short(0x0100, CommandField.C_STORE_RSP)
+        _uid(0x0003, sop_class_uid)
+        + _unsigned_short(0x0100, CommandField.N_ACTION_RQ)
+        + _unsigned_short(0x0110, message_id)
+        + _unsigned_short(0x0800, WITH_DATA_SET)
+        + _uid(0x1001, sop_instance_uid)
+        + _unsigned_short(0x1008, action_type)
+    )
+
+
+def create_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
+    """N-CREATE-RQ (table 10.3-9); the attributes follow."""
+    return _with_length(
+        _uid(0x0002, sop_class_uid)
+        + _unsigned_short(0x0100, CommandField.N_CREATE_RQ)
+        + _unsigned_short(0x0110, message_id)
+        + _unsigned_short(0x0800, WITH_DATA_SET)
+        + _uid(0x1000, sop_instance_uid)
+    )
+
+
+def response(request: Command, status: int, comment: str = "") -> bytes:
+    """The response to any request, without a data set; `comment` is ASCII and cut to 64 characters (PS3.7 Annex C)."""
+    return _with_length(
+        (_uid(0x0002, request.sop_class_uid) if request.sop_class_uid.isascii() else b"")
+        + _unsigned_short(0x0100, request.field | 0x8000)
         + _unsigned_short(0x0120, request.message_id)
         + _unsigned_short(0x0800, NO_DATA_SET)
         + _unsigned_short(0x0900, status)
-        + _uid(0x1000, request.sop_instance_uid)
+        + (_text(0x0902, comment[:64]) if comment else b"")
+        + (_uid(0x1000, request.sop_instance_uid) if request.sop_instance_uid.isascii() else b"")
     )
 
 
@@ -123,9 +181,9 @@ def decode(raw: bytes) -> Command:
         if group or len(value) != length:
             raise UnreadableObject("A command set does not add up.")
         position += length
-        if element in (0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x1020, 0x1021, 0x1022, 0x1023):
+        if element in _NUMBERS:
             numbers[element] = int.from_bytes(value[:2], "little")
-        elif element in (0x0002, 0x0902, 0x1000):
+        elif element in _TEXTS:
             texts[element] = value[:128].decode("latin-1").strip("\0 ")
     if 0x0100 not in numbers:
         raise UnreadableObject("A command set does not say what it is.")
@@ -138,5 +196,10 @@ def decode(raw: bytes) -> Command:
         comment=texts.get(0x0902, ""),
         sop_class_uid=texts.get(0x0002, ""),
         sop_instance_uid=texts.get(0x1000, ""),
+        completed_suboperations=numbers.get(0x1021, 0),
         failed_suboperations=numbers.get(0x1022, 0),
+        warning_suboperations=numbers.get(0x1023, 0),
+        originator=texts.get(0x1030, ""),
+        originator_message_id=numbers.get(0x1031, 0),
+        event_type=numbers.get(0x1002, 0),
     )

@@ -1,5 +1,7 @@
 """PDUs and DIMSE messages over a connection: what leaves goes from file to socket, what comes goes from socket to file.
 
+A file's own bytes are never held: neither its size nor the peer's speed changes what memory they take.
+
 PS3.8 9.3.5 (P-DATA-TF) and Annex E (message control header).
 """
 
@@ -8,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from time import monotonic
-from typing import BinaryIO, Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from kiosk.errors import UnreadableObject
 from kiosk.imaging.network import status
 from kiosk.imaging.network.commands import Command, decode
+from kiosk.imaging.network.pace import PACES
 from kiosk.imaging.network.transport import Buffer, Connection
+from kiosk.imaging.peers import Peer
 
 MAXIMUM_PDU: Final = 131072
 PDU_SLACK: Final = 1024
@@ -21,6 +25,7 @@ MAXIMUM_COMMAND: Final = 64 * 1024
 MAXIMUM_IDENTIFIER: Final = 16 * 1024 * 1024
 SMALLEST_PDU: Final = 128
 
+_TLS_ALERT: Final = 0x15
 _IS_COMMAND: Final = 0x01
 _IS_LAST: Final = 0x02
 
@@ -50,6 +55,19 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
+class FilePart:
+    """A data set as it lies in an open file: `count` bytes from `offset`."""
+
+    descriptor: int
+    offset: int
+    count: int
+
+
+Body = bytes | FilePart
+"""A data set to send: an identifier as bytes, an object as the part of its file."""
+
+
+@dataclass(frozen=True)
 class Message:
     """A whole DIMSE message. `data` is empty when a sink took the data set."""
 
@@ -71,8 +89,17 @@ class DataPath:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.peer = connection.peer
-        self._fragments = (memoryview(bytearray(MAXIMUM_PDU)), memoryview(bytearray(MAXIMUM_PDU)))
+        self._pace = PACES.of(connection.peer)
+
+    @property
+    def peer(self) -> Peer:
+        """Whom this is with."""
+        return self.connection.peer
+
+    def identify(self, peer: Peer) -> None:
+        """Says who the caller is, once that is known."""
+        self.connection.peer = peer
+        self._pace = PACES.of(peer)
 
     def deadline(self) -> float:
         """When the PDU that is waited for from now on must be through."""
@@ -86,13 +113,18 @@ class DataPath:
         """Type and body of the next PDU; the body is good until the next read."""
         limit = self.deadline() if deadline is None else deadline
         kind, length = struct.unpack(">BxI", self.connection.read(6, limit))
+        if kind == _TLS_ALERT and not self.connection.is_secured:
+            raise status.speaks_tls(self.peer)
         if length > MAXIMUM_PDU + PDU_SLACK:
             raise status.babble(self.peer, f"a PDU of {length} bytes where {MAXIMUM_PDU} were agreed")
-        return kind, self.connection.read(length, limit)
+        body = self.connection.read(length, limit)
+        self._spend(length)
+        return kind, body
 
-    def send(self, context_id: int, maximum: int, command: bytes, data: BinaryIO | None = None) -> None:
-        """Sends a message; `maximum` is the PDU length the peer takes, `data` is read to its end."""
-        room = min(maximum, MAXIMUM_PDU) - 6
+    def send(self, context_id: int, maximum: int, command: bytes, data: Body | None = None) -> None:
+        """Sends a message; `maximum` is the PDU length the peer takes."""
+        # An odd room would make odd fragments, which PS3.8 E.2 forbids.
+        room = min(maximum, MAXIMUM_PDU) - 6 & ~1
         pieces: list[Buffer] = []
         for start in range(0, len(command), room):
             piece = command[start : start + room]
@@ -101,16 +133,22 @@ class DataPath:
         if data is None:
             self.connection.write(pieces, self.deadline())
             return
-        fragment, following = self._fragments[0][:room], self._fragments[1][:room]
-        count = _fill(data, fragment)
-        while True:
-            more = _fill(data, following) if count == room else 0
-            pieces += _header(context_id, 0 if more else _IS_LAST, count), fragment[:count]
-            self.connection.write(pieces, self.deadline())
-            if not more:
-                return
+        whole = memoryview(data) if isinstance(data, bytes) else None
+        total = len(data) if isinstance(data, bytes) else data.count
+        # An empty data set is one empty fragment.
+        for start in range(0, max(total, 1), room):
+            count = min(room, total - start)
+            pieces.append(_header(context_id, _IS_LAST if start + count >= total else 0, count))
+            if isinstance(data, FilePart):
+                self.connection.write_file(pieces, data.descriptor, data.offset + start, count, self.deadline())
+            elif whole is not None:
+                self.connection.write([*pieces, whole[start : start + count]], self.deadline())
+            self._spend(count)
             pieces = []
-            fragment, following, count = following, fragment, more
+
+    def _spend(self, count: int) -> None:
+        if self._pace is not None:
+            self.connection.pause(self._pace.spend(count))
 
     def receive(self, sink_for: SinkFor = collect, deadline: float | None = None) -> Message:
         """The next message. `sink_for` is asked once its command is there; None keeps the data set in memory.
@@ -158,17 +196,6 @@ def abort_reason(body: memoryview) -> tuple[int, int]:
 def _header(context_id: int, control: int, count: int) -> bytes:
     """The head of a P-DATA-TF PDU with one PDV of `count` bytes."""
     return struct.pack(">BxIIBB", Pdu.DATA, count + 6, count + 2, context_id, control)
-
-
-def _fill(data: BinaryIO, view: memoryview) -> int:
-    """Reads until the view is full or the data ends."""
-    count = 0
-    while count < len(view):
-        read = data.readinto(view[count:])  # type: ignore[attr-defined] # BinaryIO lacks it; files and BytesIO have it
-        if not read:
-            break
-        count += read
-    return count
 
 
 class _Assembly:

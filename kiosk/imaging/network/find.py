@@ -1,8 +1,8 @@
 """Study root C-FIND (PS3.4 C.4.1) at its three levels, as streams of plain values."""
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
-from io import BytesIO
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 from typing import Final, TypeVar
 
@@ -65,7 +65,7 @@ class _Operation:
         identifier = encode_identifier(association.peer, level, keys, self._context.transfer_syntax)
         self._message_id = association.next_message_id()
         request = query_request(CommandField.C_FIND_RQ, self._message_id, STUDY_ROOT_FIND)
-        association.send(self._context, request, BytesIO(identifier))
+        association.send(self._context, request, identifier)
 
     def __iter__(self) -> Iterator[Answer]:
         peer = self._association.peer
@@ -221,3 +221,33 @@ def find_instances(
         lambda instance: instance.sop_instance_uid,
         cancel,
     )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is known of an instance before it comes; its SOP class and modality may be unknown (empty)."""
+
+    series_instance_uid: str
+    sop_class_uid: str
+    modality: str
+
+
+def list_instances(peer: Peer, study_instance_uid: str, series_instance_uid: str, cancel: Event) -> dict[str, Listed]:
+    """The instances of a series, or of the whole study when none is given, by SOP Instance UID."""
+    notes = _Notes(peer)
+    with associate(peer, [FIND_CONTEXT], cancel) as association:
+
+        def series() -> dict[str, str]:
+            keys, read = series_keys(study_instance_uid), partial(series_from, study_instance_uid)
+            found = _answers(association, "SERIES", keys, notes, read)
+            return {one.series_instance_uid: one.modality for one in found}
+
+        modalities = {series_instance_uid: ""} if series_instance_uid else series()
+        instances: dict[str, tuple[str, InstanceKey]] = {}
+        for uid in modalities:
+            keys, read = instance_keys(study_instance_uid, uid), partial(instance_from, uid)
+            for found in _answers(association, "IMAGE", keys, notes, read):
+                instances.setdefault(found.sop_instance_uid, (uid, found))
+        if series_instance_uid and any(not found.sop_class_uid for _, found in instances.values()):
+            modalities |= series()
+        return {key: Listed(uid, found.sop_class_uid, modalities[uid]) for key, (uid, found) in instances.items()}

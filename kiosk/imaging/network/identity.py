@@ -1,37 +1,45 @@
-"""The UIDs at the front of a data set: what an object says it is, without decoding it."""
+"""The UIDs and the patient at the front of a data set: what an object says it is, without decoding the rest."""
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO, Final
 
 from kiosk.errors import UnreadableObject
 from kiosk.imaging.studies.elements import BrokenDataSet, Walk
+from kiosk.imaging.studies.model import PatientKey
 from kiosk.imaging.studies.syntaxes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
+from kiosk.imaging.studies.values import text_values
+from readers.text import safe_text
 
 SOP_CLASS_UID: Final = 0x00080016
 SOP_INSTANCE_UID: Final = 0x00080018
+PATIENT_ID: Final = 0x00100020
+ISSUER_OF_PATIENT_ID: Final = 0x00100021
 STUDY_INSTANCE_UID: Final = 0x0020000D
 SERIES_INSTANCE_UID: Final = 0x0020000E
 INFLATED_FRONT: Final = 1 << 20
+FRONT: Final = 16 * 1024
 
 _UIDS: Final = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+_TEXTS: Final = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID})
 _VALID_UID: Final = re.compile(r"[0-9.]{1,64}\Z")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The UIDs of an object as its data set has them; empty where it has none."""
+    """The UIDs and the patient of an object as its data set has them; empty where it has none."""
 
     sop_class_uid: str
     sop_instance_uid: str
     study_instance_uid: str
     series_instance_uid: str
+    patient: PatientKey = field(default_factory=PatientKey)
 
 
 def is_uid(text: str) -> bool:
@@ -42,15 +50,28 @@ def is_uid(text: str) -> bool:
 def read_identity(stream: BinaryIO, start: int, transfer_syntax_uid: str) -> Identity:
     """Reads up to Series Instance UID (0020,000E) of the data set at `start`; raises UnreadableObject."""
     if transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        stream, start = _inflated_front(stream, start), 0
-    uids = dict.fromkeys(_UIDS, "")
+        front = _inflated_front(stream, start)
+        return _read(front, 0, len(front.getbuffer()), transfer_syntax_uid)
+    size = stream.seek(0, 2) - start
+    stream.seek(start)
+    # One look at the disk instead of two for each element: what is asked for is hardly ever further in.
+    try:
+        return _read(BytesIO(stream.read(FRONT)), 0, size, transfer_syntax_uid)
+    except BrokenDataSet:
+        if size <= FRONT:
+            raise
+        return _read(stream, start, start + size, transfer_syntax_uid)
+
+
+def _read(stream: BinaryIO, start: int, end: int, transfer_syntax_uid: str) -> Identity:
+    values = dict.fromkeys(_UIDS | _TEXTS, "")
     walk = Walk(
         stream,
         start,
-        stream.seek(0, 2),
+        end,
         explicit=transfer_syntax_uid != IMPLICIT_VR_LITTLE_ENDIAN,
         little=transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN,
-        wanted=lambda tag, depth: depth == 0 and tag in _UIDS,
+        wanted=lambda tag, depth: depth == 0 and tag in values,
         value_limit=256,
     )
     for element in walk:
@@ -58,9 +79,20 @@ def read_identity(stream: BinaryIO, start: int, transfer_syntax_uid: str) -> Ide
             continue
         if element.tag > SERIES_INSTANCE_UID:
             break
-        if element.tag in _UIDS and element.value is not None:
-            uids[element.tag] = element.value.decode("latin-1").strip("\0 ")
-    return Identity(uids[SOP_CLASS_UID], uids[SOP_INSTANCE_UID], uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID])
+        if element.value is None:
+            continue
+        if element.tag in _TEXTS:
+            texts = text_values(element.value, "LO", element.encodings)
+            values[element.tag] = next((safe for safe in map(safe_text, texts) if safe), "")
+        elif element.tag in _UIDS:
+            values[element.tag] = element.value.decode("latin-1").strip("\0 ")
+    return Identity(
+        values[SOP_CLASS_UID],
+        values[SOP_INSTANCE_UID],
+        values[STUDY_INSTANCE_UID],
+        values[SERIES_INSTANCE_UID],
+        PatientKey(values[PATIENT_ID], values[ISSUER_OF_PATIENT_ID]),
+    )
 
 
 def _inflated_front(stream: BinaryIO, start: int) -> BytesIO:

@@ -10,6 +10,7 @@ from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Patient, Series, Study, StudyQuery
 
 STUDY_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
 STUDY_ROOT_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
 
 STUDY_INSTANCE_UID: Final = 0x0020000D
@@ -92,14 +93,13 @@ def instance_keys(study_instance_uid: str, series_instance_uid: str) -> tuple[Ke
 def retrieve_keys(
     study_instance_uid: str, series_instance_uid: str, sop_instance_uids: tuple[str, ...]
 ) -> tuple[Key, ...]:
-    """The unique keys of a C-GET (PS3.4 C.4.3.1.3.1): a series, or a list of instances of it."""
-    series = (
-        Key(STUDY_INSTANCE_UID, "UI", study_instance_uid),
-        Key(SERIES_INSTANCE_UID, "UI", series_instance_uid),
-    )
-    if not sop_instance_uids:
-        return series
-    return (Key(SOP_INSTANCE_UID, "UI", "\\".join(sop_instance_uids)), *series)
+    """The unique keys of a retrieval (PS3.4 C.4.3.1.3.1): a study, a series of it, or a list of instances of that."""
+    keys = [Key(STUDY_INSTANCE_UID, "UI", study_instance_uid)]
+    if series_instance_uid:
+        keys.append(Key(SERIES_INSTANCE_UID, "UI", series_instance_uid))
+    if sop_instance_uids:
+        keys.append(Key(SOP_INSTANCE_UID, "UI", "\\".join(sop_instance_uids)))
+    return tuple(keys)
 
 
 def study_from(peer: Peer, answer: Answer) -> Study | None:

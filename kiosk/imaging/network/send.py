@@ -1,64 +1,59 @@
 """C-STORE (PS3.4 Annex B) of spooled files: the bytes of the file, never decoded, under the syntax they are in."""
 
-from collections.abc import Generator, Sequence
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Final
 
-from kiosk.errors import ImagingError, UnreadableObject
+from kiosk.errors import Cancelled, ImagingError, PeerAborted, PeerLacks, UnreadableObject
 from kiosk.imaging.calls import SendState, Sent, SentInstance, ToSend
 from kiosk.imaging.network import status
 from kiosk.imaging.network.association import MAXIMUM_CONTEXTS, Association, Context, associate
 from kiosk.imaging.network.commands import CommandField, store_request
+from kiosk.imaging.network.datapath import FilePart
 from kiosk.imaging.network.filemeta import read_file_meta
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.spool import Spool
-from kiosk.imaging.studies.syntaxes import sop_class_name, transfer_syntax_name
+from kiosk.imaging.studies.syntaxes import alternatives, sop_class_name, transfer_syntax_name
 
 ACCEPTED: Final = frozenset({SendState.STORED, SendState.STORED_WITH_WARNING})
+CANCEL_SECONDS: Final = 0.05
 
+Answers = Generator[SentInstance, None, None]
 Pair = tuple[str, str]
 
 
 def send(peer: Peer, files: Sequence[ToSend], spool: Spool, cancel: Event) -> Generator[SentInstance, None, Sent]:
     """Pushes the files; see `Imaging.send`.
 
-    Raises PeerUnreachable, PeerRefused or PeerAborted when the first association does not come about; one that breaks
-    off later leaves the rest unanswered and says why in the result.
+    An association that breaks off is opened anew while there is progress; nobody knows then whether the peer has the
+    instance that was under way. Raises PeerUnreachable, PeerRefused or PeerAborted when no association comes about;
+    where none does any more later on, the result says why instances are left unanswered.
     """
-    tally = _Tally()
-    for batch in batches(files):
-        contexts = [Context(sop_class, (syntax,)) for sop_class, syntax in _pairs(batch)]
-        try:
-            with associate(peer, contexts, cancel) as association:
-                tally.associated = True
-                for file in batch:
-                    answer = _send_one(association, file, spool)
-                    tally.count(answer)
+    stored = failed = 0
+    associated = False
+    refused: list[ToSend] = []
+    try:
+        for batch in batches(files):
+            push = _Push(peer, batch, spool)
+            try:
+                for answer in push.run(cancel):
+                    stored, failed = (stored + 1, failed) if answer.state in ACCEPTED else (stored, failed + 1)
                     yield answer
-        except ImagingError as error:
-            if not tally.associated:
-                raise
-            return Sent(tally.stored, tally.failed, str(error))
-    return Sent(tally.stored, tally.failed)
-
-
-class _Tally:
-    """What the destination said so far."""
-
-    def __init__(self) -> None:
-        self.stored = 0
-        self.failed = 0
-        self.associated = False
-
-    def count(self, answer: SentInstance) -> None:
-        if answer.state in ACCEPTED:
-            self.stored += 1
-        else:
-            self.failed += 1
-
-
-def _pairs(files: Sequence[ToSend]) -> list[Pair]:
-    return list(dict.fromkeys((file.sop_class_uid, file.transfer_syntax_uid) for file in files))
+            finally:
+                associated = associated or push.associated
+            refused += push.refused
+        for answer in _other_syntaxes(peer, refused, cancel):
+            failed += 1
+            yield answer
+    except ImagingError as error:
+        if not associated:
+            raise
+        return Sent(stored, failed, str(error))
+    return Sent(stored, failed)
 
 
 def batches(files: Sequence[ToSend]) -> list[list[ToSend]]:
@@ -71,31 +66,153 @@ def batches(files: Sequence[ToSend]) -> list[list[ToSend]]:
     return cut
 
 
-def _send_one(association: Association, file: ToSend, spool: Spool) -> SentInstance:
-    def answer(state: SendState, reason: str = "") -> SentInstance:
-        return SentInstance(file.sop_instance_uid, state, file.size, reason)
+class _Push:
+    """Files that fit one association's contexts, taken one by one by however many associations there are.
 
+    `refused` are those whose transfer syntax the peer does not take.
+    """
+
+    def __init__(self, peer: Peer, files: Sequence[ToSend], spool: Spool) -> None:
+        self.associated = False
+        self.refused: list[ToSend] = []
+        self._peer = peer
+        self._spool = spool
+        self._contexts = [Context(sop_class, (syntax,)) for sop_class, syntax in _pairs(files)]
+        self._pending = deque(files)
+        self._begun = Event()
+
+    def run(self, cancel: Event) -> Answers:
+        """An answer for each file but the refused; raises ImagingError when some are left."""
+        lanes = min(self._peer.associations, len(self._pending))
+        return self._lane(cancel) if lanes == 1 else self._lanes(lanes, cancel)
+
+    def _take(self) -> ToSend | None:
+        try:
+            return self._pending.popleft()
+        except IndexError:
+            return None
+
+    def _lane(self, cancel: Event) -> Answers:
+        """One association after another until nothing is left."""
+        while self._pending:
+            answered, file = 0, None
+            try:
+                with associate(self._peer, self._contexts, cancel) as association:
+                    self.associated = True
+                    self._begun.set()
+                    while (file := self._take()) is not None:
+                        answer = _send_one(association, file, self._spool)
+                        if answer is None:
+                            self.refused.append(file)
+                            continue
+                        answered += 1
+                        yield answer
+            except PeerLacks:
+                self.associated = True
+                self.refused += iter(self._take, None)
+            except UnreadableObject as error:  # the message was begun: only an abort ends it
+                if file is not None:
+                    yield _unsent(file, SendState.FAILED, str(error))
+            except ImagingError as error:
+                if file is not None:
+                    yield _unsent(file, SendState.UNANSWERED, str(error))
+                if not answered or not isinstance(error, PeerAborted):
+                    raise
+
+    def _lanes(self, count: int, cancel: Event) -> Answers:
+        """Several associations at a time, the others once the first has come about; one that the peer does not give
+        leaves its share to those that it does."""
+        answers: SimpleQueue[SentInstance | None] = SimpleQueue()
+        halt = Event()
+
+        def work(number: int) -> None:
+            try:
+                if number:
+                    self._begun.wait()
+                for answer in self._lane(halt):
+                    answers.put(answer)
+            finally:
+                self._begun.set()
+                answers.put(None)
+
+        with ThreadPoolExecutor(count, thread_name_prefix="send") as pool:
+            lanes = [pool.submit(work, number) for number in range(count)]
+            try:
+                yield from _until_ended(answers, count, cancel)
+            finally:
+                halt.set()
+        failures = [failure for lane in lanes if (failure := lane.exception()) is not None]
+        for failure in failures:
+            if self._pending or not self.associated or not isinstance(failure, ImagingError):
+                raise failure
+
+
+def _until_ended(answers: "SimpleQueue[SentInstance | None]", lanes: int, cancel: Event) -> Answers:
+    while lanes:
+        if cancel.is_set():
+            raise Cancelled
+        try:
+            answer = answers.get(timeout=CANCEL_SECONDS)
+        except Empty:
+            continue
+        if answer is None:
+            lanes -= 1
+        else:
+            yield answer
+
+
+def _pairs(files: Sequence[ToSend]) -> list[Pair]:
+    return list(dict.fromkeys((file.sop_class_uid, file.transfer_syntax_uid) for file in files))
+
+
+def _other_syntaxes(peer: Peer, refused: Sequence[ToSend], cancel: Event) -> Iterator[SentInstance]:
+    """What the peer would take each of them in: negotiated, and nothing sent."""
+    for batch in batches(refused):
+        contexts = dict.fromkeys(Context(kind, alternatives(syntax)) for kind, syntax in _pairs(batch))
+        granted: set[Pair] = set()
+        try:
+            with associate(peer, list(contexts), cancel) as association:
+                granted |= {(context.abstract_syntax, context.transfer_syntax) for context in association.granted}
+        except PeerLacks:
+            pass
+        for file in batch:
+            kind, own = sop_class_name(file.sop_class_uid), transfer_syntax_name(file.transfer_syntax_uid)
+            reason = f"it does not take {kind} in {own}"
+            for syntax in alternatives(file.transfer_syntax_uid):
+                if (file.sop_class_uid, syntax) in granted:
+                    yield SentInstance(file.sop_instance_uid, SendState.ANOTHER_SYNTAX, file.size, reason, syntax)
+                    break
+            else:
+                yield _unsent(file, SendState.FAILED, reason)
+
+
+def _unsent(file: ToSend, state: SendState, reason: str) -> SentInstance:
+    return SentInstance(file.sop_instance_uid, state, file.size, reason)
+
+
+def _send_one(association: Association, file: ToSend, spool: Spool) -> SentInstance | None:
+    """The answer to one file; None when the association has no context for it."""
     context = association.find_context(file.sop_class_uid, file.transfer_syntax_uid)
     if context is None:
-        kind, syntax = sop_class_name(file.sop_class_uid), transfer_syntax_name(file.transfer_syntax_uid)
-        return answer(SendState.FAILED, f"it does not take {kind} in {syntax}")
+        return None
     try:
         stream = spool.open(file.file)
     except UnreadableObject as error:
-        return answer(SendState.FAILED, str(error))
+        return _unsent(file, SendState.FAILED, str(error))
     with stream:
         try:
             meta = read_file_meta(stream)
         except UnreadableObject as error:
-            return answer(SendState.FAILED, str(error))
+            return _unsent(file, SendState.FAILED, str(error))
         if (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid) != (
             file.sop_class_uid,
             file.sop_instance_uid,
             file.transfer_syntax_uid,
         ):
-            return answer(SendState.FAILED, "The file is not the instance it is said to be.")
-        stream.seek(meta.data_set)
+            return _unsent(file, SendState.FAILED, "The file is not the instance it is said to be.")
+        body = FilePart(stream.fileno(), meta.data_set, os.fstat(stream.fileno()).st_size - meta.data_set)
         message_id = association.next_message_id()
-        association.send(context, store_request(message_id, file.sop_class_uid, file.sop_instance_uid), stream)
+        association.send(context, store_request(message_id, file.sop_class_uid, file.sop_instance_uid), body)
     command = association.response(message_id, CommandField.C_STORE_RSP).command
-    return answer(*status.store_state(command.status, command.comment))
+    state, reason = status.store_state(command.status, command.comment)
+    return SentInstance(file.sop_instance_uid, state, file.size, reason)

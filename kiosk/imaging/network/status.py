@@ -1,7 +1,7 @@
 """Where rejections, aborts and status codes become errors and values: nobody else reads a code.
 
 Sources: PS3.8 9.3.4 and 9.3.8 (A-ASSOCIATE-RJ, A-ABORT), PS3.7 Annex C (general), PS3.4 B.2.3 (C-STORE),
-C.4.1.1.4 (C-FIND), C.4.3.1.4 (C-GET).
+C.4.1.1.4 (C-FIND), C.4.2.1.5 (C-MOVE), C.4.3.1.4 (C-GET).
 """
 
 import errno
@@ -9,7 +9,7 @@ import os
 from enum import Enum, auto
 from typing import Final
 
-from kiosk.errors import PeerAborted, PeerBusy, PeerRefused, PeerUnreachable
+from kiosk.errors import PeerAborted, PeerBusy, PeerLacks, PeerRefused, PeerUnreachable, PeerUntrusted
 from kiosk.imaging.calls import SendState
 from kiosk.imaging.peers import Peer
 from readers.text import safe_text
@@ -21,7 +21,11 @@ PENDING: Final = frozenset({0xFF00, 0xFF01})
 BY_PRESENTATION: Final = 3
 """Source of a rejection: its presentation-related reasons are passing ones (PS3.8 table 9-21)."""
 
+OUT_OF_RESOURCES: Final = 0xA700
 MISMATCH: Final = 0xA900
+UNRECOGNISED_OPERATION: Final = 0x0211
+PROCESSING_FAILURE: Final = 0x0110
+RESOURCE_LIMITATION: Final = 0x0213
 NOT_AUTHORISED: Final = 0x0124
 SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 CANNOT_UNDERSTAND: Final = 0xC000
@@ -117,6 +121,11 @@ def silent(peer: Peer) -> PeerUnreachable:
     return PeerUnreachable(f"{peer} did not answer within {peer.timeout:g} s.")
 
 
+def stalled(peer: Peer, seconds: float) -> PeerUnreachable:
+    """Pending responses came and came, and nothing else."""
+    return PeerUnreachable(f"{peer} said for {seconds:.0f} s that there is more to come, and sent nothing.")
+
+
 def closed(peer: Peer) -> PeerAborted:
     """The connection broke without a word."""
     return PeerAborted(f"{peer} closed the connection.")
@@ -125,6 +134,11 @@ def closed(peer: Peer) -> PeerAborted:
 def babble(peer: Peer, what: str) -> PeerAborted:
     """The peer sent what no DICOM peer may send; we end the association."""
     return PeerAborted(f"The association with {peer} was ended: it sent {what}.")
+
+
+def speaks_tls(peer: Peer) -> PeerUntrusted:
+    """A TLS alert came where a PDU was awaited."""
+    return PeerUntrusted(f"{peer} speaks TLS, and is configured without.")
 
 
 def released(peer: Peer) -> PeerAborted:
@@ -147,9 +161,9 @@ def aborted(peer: Peer, source: int, reason: int) -> PeerAborted:
     return PeerAborted(f"{peer} aborted the association.")
 
 
-def not_granted(peer: Peer, service: str) -> PeerRefused:
+def not_granted(peer: Peer, service: str) -> PeerLacks:
     """No presentation context for what we want."""
-    return PeerRefused(f"{peer} does not offer {service}.")
+    return PeerLacks(f"{peer} does not offer {service}.")
 
 
 def words(code: int, comment: str = "", table: dict[int, str] | None = None) -> str:
@@ -177,9 +191,9 @@ def store_state(code: int, comment: str) -> tuple[SendState, str]:
     if code == SUCCESS:
         return SendState.STORED, ""
     reason = words(code, comment, _STORE)
-    if code >> 12 == 0xB or code in _WARNINGS:
+    if is_warning(code):
         return SendState.STORED_WITH_WARNING, reason
-    if code >> 8 == 0xA7 or code == 0x0213:
+    if code >> 8 == 0xA7 or code == RESOURCE_LIMITATION:
         return SendState.RETRY_LATER, reason
     return SendState.FAILED, reason
 
@@ -196,15 +210,31 @@ def find_step(peer: Peer, code: int, comment: str) -> FindStep:
 
 
 def retrieve_reason(code: int, comment: str) -> str:
-    """Why a C-GET did not bring everything, as its final response says; empty for success."""
+    """Why a C-GET or C-MOVE did not bring everything, as its final response says; empty for success."""
     return "" if code == SUCCESS else words(code, comment, _QUERY)
 
 
 def retrieve_refused(peer: Peer, reason: str) -> PeerRefused:
-    """A C-GET that brought nothing at all."""
+    """A retrieval that brought nothing at all."""
     return PeerRefused(f"{peer} refused to send: {reason}.")
 
 
 def echo_refused(peer: Peer, code: int, comment: str) -> PeerRefused:
     """A C-ECHO answered with anything but success."""
     return PeerRefused(f"{peer} refused the echo: {words(code, comment)}.")
+
+
+def is_warning(code: int) -> bool:
+    """True for a status under which the request was fulfilled all the same (PS3.7 Annex C.4)."""
+    return code >> 12 == 0xB or code in _WARNINGS
+
+
+def commitment_refused(peer: Peer, code: int, comment: str) -> PeerRefused:
+    """A request of storage commitment answered with a failure (PS3.4 J.3.2.1.4); PeerBusy where it may pass."""
+    kind = PeerBusy if code == RESOURCE_LIMITATION else PeerRefused
+    return kind(f"{peer} refused storage commitment: {words(code, comment)}.")
+
+
+def notification_refused(peer: Peer, code: int, comment: str) -> PeerRefused:
+    """An Instance Availability Notification answered with a failure (PS3.4 R.3.2.3)."""
+    return PeerRefused(f"{peer} refused the notification: {words(code, comment)}.")

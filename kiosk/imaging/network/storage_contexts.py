@@ -58,9 +58,9 @@ def contexts_for(sop_class_uids: Iterable[str]) -> list[Context]:
     return [_context(sop_class, group) for sop_class in classes[:ROOM] for group in groups]
 
 
-def contexts_for_modality(modality: str) -> list[Context]:
-    """Contexts where the archive does not tell SOP classes: the modality's own in full, every other in what is left."""
-    likely = [_storage(suffix) for suffix in _CLASSES.get(modality, ())]
+def contexts_for_modality(*modalities: str) -> list[Context]:
+    """Contexts where the archive does not tell SOP classes: the modalities' own in full, others in what is left."""
+    likely = [_storage(suffix) for modality in modalities for suffix in _CLASSES.get(modality, ())]
     contexts = contexts_for(likely)
     common = [_storage(suffix) for suffixes in _CLASSES.values() for suffix in suffixes]
     registered = [str(context.abstract_syntax) for context in StoragePresentationContexts]

@@ -1,6 +1,7 @@
 """Patients, studies, series and instances as plain values. Text in them has passed `safe_text` already."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import date, time
 from enum import Enum
 
@@ -15,6 +16,26 @@ class PersonName:
 
 
 @dataclass(frozen=True)
+class PatientKey:
+    """Which patient, and nothing else of them: (Patient ID, Issuer). Empty is unknown."""
+
+    patient_id: str = field(default="", repr=False)
+    issuer: str = field(default="", repr=False)
+
+    def contradicts(self, other: "PatientKey") -> bool:
+        """True when they cannot be the same patient: the IDs where this has one, the issuers where both have one."""
+        if not self.patient_id:
+            return False
+        issuers_differ = self.issuer and other.issuer and _folded(self.issuer) != _folded(other.issuer)
+        return _folded(self.patient_id) != _folded(other.patient_id) or bool(issuers_differ)
+
+
+def _folded(text: str) -> str:
+    """Archives answer in one character set, files are in another and may not say in which: ASCII is what compares."""
+    return re.sub(r"[^\x00-\x7f]+", "?", text)
+
+
+@dataclass(frozen=True)
 class Patient:
     """A patient is (Patient ID, Issuer); never match on the bare ID. Unknown dates are None, unknown text is empty."""
 
@@ -23,6 +44,11 @@ class Patient:
     name: PersonName
     birth_date: date | None
     sex: str
+
+    @property
+    def key(self) -> PatientKey:
+        """Which patient this is."""
+        return PatientKey(self.patient_id, self.issuer)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,13 @@ NATIVE: Final = frozenset(
     }
 )
 
+# What an instance may be written in anew for a peer that refuses its own syntax: nothing is ever compressed for that.
+ALTERNATIVES: Final = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+
+_LOSSY: Final = frozenset(
+    {*(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 91, 93, 112, 203)), "1.2.840.10008.1.2.4.205"}
+)
+
 _SHORT_NAMES: Final = {
     IMPLICIT_VR_LITTLE_ENDIAN: "Implicit VR Little Endian",
     EXPLICIT_VR_LITTLE_ENDIAN: "Explicit VR Little Endian",
@@ -63,3 +70,13 @@ def sop_class_name(uid: str) -> str:
 def is_encapsulated(transfer_syntax_uid: str) -> bool:
     """True where pixel data is fragments (PS3.5 A.4): every registered syntax but the native four, private ones too."""
     return transfer_syntax_uid not in NATIVE
+
+
+def is_lossy(transfer_syntax_uid: str) -> bool:
+    """True where pixel data may have lost something when they were compressed (PS3.5 A.4)."""
+    return transfer_syntax_uid in _LOSSY
+
+
+def alternatives(transfer_syntax_uid: str) -> tuple[str, ...]:
+    """The native syntaxes that an instance of this one can be written in anew, the better one first."""
+    return tuple(syntax for syntax in ALTERNATIVES if syntax != transfer_syntax_uid)

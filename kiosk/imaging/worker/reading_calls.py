@@ -5,12 +5,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from kiosk.imaging.calls import Transcoded
 from kiosk.imaging.spool import Spool
 from kiosk.imaging.studies.model import Picture, SeriesContents, TagRow
 from kiosk.imaging.studies.order import read_series
 from kiosk.imaging.studies.preview import render
 from kiosk.imaging.studies.tags import tag_rows
-from kiosk.imaging.worker.requests import DrawPicture, ListTags, ReadSeries, Request
+from kiosk.imaging.studies.transcode import transcode
+from kiosk.imaging.worker.requests import DrawPicture, ListTags, ReadSeries, Request, Transcode
 
 
 def _read_series(request: ReadSeries, cancel: Event) -> SeriesContents:
@@ -27,8 +29,16 @@ def _tags(request: ListTags, cancel: Event) -> Iterator[TagRow]:
     return tag_rows(Spool(Path(request.spool)).path(request.file))
 
 
+def _transcode(request: Transcode, cancel: Event) -> Transcoded:
+    spool = Spool(Path(request.spool), request.reserve, request.durable)
+    with spool.create() as file:
+        transcode(spool.path(request.file), request.transfer_syntax_uid, file)
+        return Transcoded(file.commit(), file.size, request.transfer_syntax_uid)
+
+
 CALLS: dict[type[Request], Callable[[Any, Event], object]] = {
     ReadSeries: _read_series,
     DrawPicture: _picture,
     ListTags: _tags,
+    Transcode: _transcode,
 }

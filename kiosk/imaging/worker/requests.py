@@ -5,17 +5,25 @@ from types import NoneType
 from typing import ClassVar
 
 from kiosk.imaging.calls import (
+    Available,
+    CommitmentAsked,
+    CommitmentReport,
     Echoed,
     Found,
     InstanceKey,
+    Listening,
+    Notified,
     Received,
+    Relayed,
+    Relaying,
     Retrieved,
     Sent,
     SentInstance,
     ToSend,
+    Transcoded,
 )
-from kiosk.imaging.peers import Peer
-from kiosk.imaging.studies.model import Picture, Series, SeriesContents, Study, StudyQuery, TagRow
+from kiosk.imaging.peers import Peer, Receiving
+from kiosk.imaging.studies.model import PatientKey, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,56 @@ class Retrieve(Request):
     spool: str
     reserve: int
     durable: bool
+    patient: PatientKey | None
+    receiving: Receiving | None
+
+
+@dataclass(frozen=True)
+class Listen(Request):
+    """`WorkerImaging.listen`."""
+
+    RESULT: ClassVar[type] = Listening
+    receiving: Receiving
+
+
+@dataclass(frozen=True)
+class Commit(Request):
+    """`Imaging.commit`."""
+
+    RESULT: ClassVar[type] = CommitmentAsked
+    peer: Peer
+    transaction_uid: str
+    instances: tuple[InstanceKey, ...]
+
+
+@dataclass(frozen=True)
+class TakeReports(Request):
+    """`Imaging.reports`."""
+
+    ITEM: ClassVar[type] = CommitmentReport
+    receiving: Receiving
+
+
+@dataclass(frozen=True)
+class Notify(Request):
+    """`Imaging.notify`."""
+
+    RESULT: ClassVar[type] = Notified
+    listener: Peer
+    available: tuple[Available, ...]
+
+
+@dataclass(frozen=True)
+class Relay(Request):
+    """`Imaging.relay`."""
+
+    ITEM: ClassVar[type] = Relaying
+    RESULT: ClassVar[type] = Relayed
+    archive: Peer
+    ae_title: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,6 +158,18 @@ class ReadSeries(Request):
     series: Series
     files: tuple[str, ...]
     spool: str
+
+
+@dataclass(frozen=True)
+class Transcode(Request):
+    """`Imaging.transcode`."""
+
+    RESULT: ClassVar[type] = Transcoded
+    file: str
+    transfer_syntax_uid: str
+    spool: str
+    reserve: int
+    durable: bool
 
 
 @dataclass(frozen=True)
@@ -131,8 +201,14 @@ REQUESTS: dict[str, type[Request]] = {
         FindSeries,
         FindInstances,
         Retrieve,
+        Listen,
+        Commit,
+        TakeReports,
+        Notify,
+        Relay,
         Send,
         ReadSeries,
+        Transcode,
         DrawPicture,
         ListTags,
     )

@@ -9,20 +9,23 @@ from textual.containers import Center, Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Button
 
-from kiosk.operations.facts import ReaderHealth
+from kiosk.operations.facts import AuditDelivery, ReaderHealth
 from kiosk.ui.host import Host
 from kiosk.ui.screens.help import HelpScreen
+from kiosk.ui.screens.status import StatusScreen
 from kiosk.ui.widgets.big_clock import BigClock
 from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.ui.widgets.press import Press
 from kiosk.ui.widgets.session_bar import reader_sentence
 from kiosk.views.dates import day_line
+from kiosk.views.status import delivery_line
 from kiosk.views.text import one_line
 from kiosk.views.words import _
 
 
 class LockScreen(Screen[None], inherit_bindings=False):
-    """Clock, name, the invitation to tap; what is wrong with the reader or the kiosk; in the demo its cards."""
+    """Clock, name, the invitation to tap; what is wrong with the reader, the kiosk or its record's delivery; in the
+    demo its cards."""
 
     ALLOW_SELECT: ClassVar[bool] = False
     CSS_PATH = "lock.tcss"
@@ -32,6 +35,7 @@ class LockScreen(Screen[None], inherit_bindings=False):
         (32, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "status", _("Status"), show=False, id="status"),
         Binding("question_mark,f9", "help", _("Keys"), key_display="?", show=False, id="help"),
     ]
     app = getters.app(Host)
@@ -48,6 +52,8 @@ class LockScreen(Screen[None], inherit_bindings=False):
                 yield PlainText(_("Tap your badge or phone"), id="invitation")
             yield PlainText(id="notice")
             yield PlainText(id="reader")
+            with Center():
+                yield PlainText(id="delivery")
             with Center():
                 yield PlainText(id="out")
         if station.demo_cards:
@@ -67,6 +73,7 @@ class LockScreen(Screen[None], inherit_bindings=False):
         self.watch(self.app, "notice", self._show_notice)
         self.watch(self.app, "readers", self._show_readers)
         self.watch(self.app, "out_of_service", self._show_service)
+        self.watch(self.app, "delivery", self._show_delivery)
 
     def _tick(self) -> None:
         now = self.app.clock.now().astimezone()
@@ -86,10 +93,18 @@ class LockScreen(Screen[None], inherit_bindings=False):
         self.set_class(bool(sentence), "-out")
         self.query_one("#out", PlainText).show(f"{_('OUT OF SERVICE')}\n{one_line(sentence)}" if sentence else "")
 
+    def _show_delivery(self, delivery: AuditDelivery) -> None:
+        line = delivery_line(delivery, self.app.clock.now())
+        self.query_one("#delivery", PlainText).show(f"{line} {_('S shows more.')}" if line else "")
+
     @on(Button.Pressed, ".card")
     async def tap(self, event: Button.Pressed) -> None:
         """A click on a card lays it on the reader."""
         await self.run_action(f"app.present('{(event.button.id or '').removeprefix('card-')}')")
+
+    def action_status(self) -> None:
+        """Shows how the kiosk stands."""
+        self.app.push_screen(StatusScreen())
 
     def action_help(self) -> None:
         """Shows the keys of this screen."""

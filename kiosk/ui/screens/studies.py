@@ -12,6 +12,7 @@ from kiosk.errors import KioskError
 from kiosk.imaging.studies.model import Study, StudyQuery
 from kiosk.ui.acts import in_thread, relay
 from kiosk.ui.messages import ActFailed, QueryEnded, StudyArrived
+from kiosk.ui.screens.audit import AuditScreen
 from kiosk.ui.screens.base import CSSPathType, SessionScreen
 from kiosk.ui.screens.push import PushScreen
 from kiosk.ui.screens.study import StudyScreen
@@ -20,6 +21,7 @@ from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.ui.widgets.query_form import QueryPanel
 from kiosk.ui.widgets.row_table import RowTable
 from kiosk.ui.widgets.transfer_bar import TransferBar
+from kiosk.views.audit import may_query, may_see_audit
 from kiosk.views.columns import SortOrder
 from kiosk.views.push import PushPlan
 from kiosk.views.query import FormFault, study_query
@@ -50,6 +52,7 @@ class StudiesScreen(SessionScreen):
         Binding("s", "sort_next", _("Sort by"), id="sort-next"),
         Binding("S", "sort_turn", _("Turn order"), id="sort-turn", show=False),
         Binding("slash,f10", "form", _("Query form"), key_display="/", id="query-form"),
+        Binding("f7", "audit", _("Audit trail"), id="audit"),
     ]
 
     def __init__(self) -> None:
@@ -59,6 +62,12 @@ class StudiesScreen(SessionScreen):
         self._is_flushing = False
         self._wait = LEAST_WAIT
         self._state = _("Fill in what you know and press Enter.")
+
+    def on_mount(self) -> None:
+        """Whoever may not query is told what they may do instead."""
+        session = self.app.session
+        if session is not None and may_see_audit(session) and not may_query(session):
+            self._say(_("Press F7 for the audit trail."))
 
     def body(self) -> ComposeResult:
         """Form, state, rows, patient."""
@@ -200,6 +209,15 @@ class StudiesScreen(SessionScreen):
     def action_form(self) -> None:
         """Goes to the form."""
         self.query_one("#patient_name").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The audit trail is there for those who may see it."""
+        session = self.app.session
+        return action != "audit" or (session is not None and may_see_audit(session))
+
+    def action_audit(self) -> None:
+        """Opens the audit trail."""
+        self.app.push_screen(AuditScreen())
 
     def action_push(self) -> None:
         """Asks whereto with the selected studies, or the one under the cursor."""

@@ -86,7 +86,7 @@ class TransferBar(Vertical, can_focus=True, inherit_bindings=False):
             return
         failed = bool(transfer.instances_failed) or transfer.state is TransferState.FAILED
         self.set_class(failed, "-failed")
-        self.set_class(not failed and transfer.state is TransferState.DONE, "-done")
+        self.set_class(not failed and transfer.state.is_done, "-done")
         filled = round(done_share(transfer) * BAR_CELLS)
         share = "█" * filled + "░" * (BAR_CELLS - filled)
         self.query_one("#progress", PlainText).show(f"{share} {transfer_line(transfer)}", layout=False)

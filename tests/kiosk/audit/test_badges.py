@@ -85,3 +85,14 @@ def test_a_token_needs_a_key_and_the_key_is_not_shown() -> None:
         with pytest.raises(ValueError, match="32 octets"):
             BadgeNaming(badge_id)
     assert repr(KEY) not in repr(BadgeNaming(BadgeId.TOKEN, KEY))
+
+
+@pytest.mark.parametrize("asked", [UID, f"uid:{UID}", UID.lower(), "04:A1:B2:C3:D4:E5:F6"])
+def test_a_badge_that_is_asked_for_by_its_uid_is_found_under_its_token(asked: str) -> None:
+    assert naming("token").also(asked) == TOKEN
+    assert naming("both").also(asked) == naming("uid").also(asked) == ""
+
+
+@pytest.mark.parametrize("asked", ["", TOKEN, FINGERPRINT, "04A", "Anna", "ü4A1"])
+def test_what_is_no_uid_has_no_token(asked: str) -> None:
+    assert naming("token").also(asked) == ""

@@ -223,6 +223,34 @@ def test_a_wrong_pin_before_the_right_one_is_part_of_the_path(tmp_path: Path) ->
     assert len(found.links) == 15
 
 
+def confirmed() -> dict[str, Step]:
+    """The same push, and a question afterwards whether its destination keeps it."""
+    made = steps()
+    for name in ("delivery", "delivery's end"):
+        made[f"confirmation {name}"] = after(made[name], _confirm)
+    return made
+
+
+def _confirm(entry: Entry) -> Entry:
+    kept = () if entry.phase is Phase.INTENT else (("delivered", "12"),)
+    return replace(entry, act="confirm", act_id="act-confirm", details=(*entry.details, *kept))
+
+
+def test_what_the_destination_keeps_is_part_of_the_path(tmp_path: Path) -> None:
+    found = traced(tmp_path, confirmed())
+    assert found.gaps == ()
+    assert [link.step for link in found.links][-3:] == ["confirm", "confirm", "commitment"]
+    assert found.links[-1].said == "PACS keeps 12 instances"
+
+
+@pytest.mark.parametrize("name", ["confirmation delivery", "confirmation delivery's end"])
+def test_half_a_confirmation_is_named(name: str, tmp_path: Path) -> None:
+    chosen = {key: step for key, step in confirmed().items() if key != name}
+    end = "end" if name.endswith("end") else "beginning"
+    said = f"The {end} of what was done with the push later is not on record."
+    assert traced(tmp_path, chosen).gaps == (said,)
+
+
 def test_every_push_of_a_study_has_a_path_of_its_own(tmp_path: Path) -> None:
     made = steps()
     for name in ("push", "push's end", "delivery", "delivery's end"):

@@ -21,7 +21,7 @@ from kiosk.audit import (
 )
 from kiosk.audit.forward.cursor import CursorFile, Standing
 from kiosk.audit.forward.delivered import CursorDelivery
-from kiosk.audit.forward.stream import Position, parcels
+from kiosk.audit.forward.stream import Position, parcels, resume
 from kiosk.audit.segment_file import SegmentFile
 from kiosk.errors import TrailError
 from tests.kiosk.audit.archives import MONTH, Archive, change_line, sequences
@@ -93,7 +93,9 @@ def test_segments_and_what_is_left_make_one_chain(archive: Archive) -> None:
 def test_a_delivery_that_has_the_rest_to_send_goes_on_after_the_boundary(archive: Archive) -> None:
     archive.retention.seal()
     archive.retention.prune()
-    sent = parcels(archive.trail, Position(), "kiosk-7", SOURCE)
+    with pytest.raises(TrailError, match="Record 1 of the audit trail is missing"):
+        parcels(archive.trail, Position(), "kiosk-7", SOURCE)
+    sent = parcels(archive.trail, resume(archive.trail, Position()), "kiosk-7", SOURCE)
     assert min(parcel.position.sequence for parcel in sent if parcel.position.sequence) == 37
 
 

@@ -72,6 +72,8 @@ def found(trail: Trail, **asked: Any) -> list[int]:
         ({"badge": "pkoc:9f2c51d07a3b4e6d"}, [1, 3]),
         ({"badge": "9F2C51D07A3B4E6D"}, [1, 3]),
         ({"badge": "04A1"}, []),
+        ({"badge": "04A1", "badge_token": "uid:04A1B2C3D4E580"}, [1, 3, 4]),
+        ({"badge": "uid:04A1B2C3D4E580", "badge_token": "token:00"}, [1, 3, 4]),
         ({"patient_id": "4711"}, [1, 2, 3]),
         ({"patient_id": "4711", "issuer": "SOUTH"}, [2]),
         ({"patient_id": "471"}, []),

@@ -5,11 +5,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kiosk.audit import Occasion
+from kiosk.audit import Occasion, Phase
 from kiosk.audit.signing import to_pem
 from kiosk.cli import audit as reading
 from kiosk.cli.custody import custody
@@ -78,6 +79,25 @@ def test_a_table_is_filtered(site: Site, capsys: pytest.CaptureFixture[str]) -> 
     assert heading.startswith("No.")
     assert ["  push  " in line for line in lines] == [True, True]
     assert "(masked)" in lines[0]
+
+
+def test_a_badge_is_found_by_its_uid_also_where_only_its_token_is_on_record(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.config.write_text(CONFIG + 'badge_id = "token"\n')
+    with site.premises.own_trail() as trail:
+        named = site.premises.ledger(trail, lambda _: None)
+        named.append(replace(next(iter(trail.read())).entry, act="named", act_id="named", phase=Phase.EVENT))
+    with site.premises.own_trail() as trail:
+        (badge,) = [record.entry.actor.badge for record in trail.read() if record.entry.act == "named"]
+        uid = next(iter(trail.read())).entry.actor.badge[0]
+    assert badge[0].startswith("token:")
+    assert uid.startswith("uid:")
+    assert site.run("show", "--as-auditor", "--badge", uid.removeprefix("uid:"), "--act", "named") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with site.premises.own_trail() as trail:
+        *_, last = trail.read()
+    assert dict(last.entry.details)["badge"] == badge[0]
 
 
 def test_a_persons_day_is_a_timeline(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

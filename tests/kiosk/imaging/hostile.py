@@ -10,7 +10,7 @@ from typing import Any
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 
 from kiosk.imaging.network.commands import Command, decode
-from kiosk.imaging.network.keys import STUDY_ROOT_FIND, STUDY_ROOT_GET
+from kiosk.imaging.network.keys import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from kiosk.imaging.network.pynetdicom_mend import mend
 from kiosk.imaging.peers import Peer
 from tests.peers import free_port, local_peer
@@ -141,9 +141,9 @@ def response(
 
 @contextmanager
 def dimse_peer(
-    handlers: Sequence[tuple[Any, Callable[..., Any]]], timeout: float = 3.0, **settings: Any
+    handlers: Sequence[tuple[Any, Callable[..., Any]]], timeout: float = 3.0, lacks: str = "", **settings: Any
 ) -> Iterator[Peer]:
-    """A pynetdicom server that takes and gives everything, with these event handlers."""
+    """A pynetdicom server that takes and gives everything, with these event handlers, but the service it `lacks`."""
     mend()
     entity = AE(ae_title="DIMSE_AE")
     for name, value in settings.items():
@@ -151,8 +151,9 @@ def dimse_peer(
     for context in AllStoragePresentationContexts:
         abstract_syntax = str(context.abstract_syntax)
         entity.add_supported_context(abstract_syntax, ALL_TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
-    for abstract_syntax in (STUDY_ROOT_FIND, STUDY_ROOT_GET, "1.2.840.10008.1.1"):
-        entity.add_supported_context(abstract_syntax)
+    for abstract_syntax in (STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, "1.2.840.10008.1.1"):
+        if abstract_syntax != lacks:
+            entity.add_supported_context(abstract_syntax)
     port = free_port()
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[*handlers])
     assert server is not None

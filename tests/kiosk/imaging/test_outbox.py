@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from kiosk.errors import KioskError
 from kiosk.imaging.calls import Received
 from kiosk.imaging.outbox import ItemState, JobState, Outbox, OutboxFailure, OutboxItem, OutboxJob
+from kiosk.imaging.outbox_schema import STEPS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -104,10 +106,10 @@ def test_a_cancelled_job_is_not_taken_up(outbox: Outbox) -> None:
     outbox.cancel(job_id)
     assert outbox.next_due(NOW) is None
     assert [kept.job_id for kept in outbox.jobs((JobState.CANCELLED,))] == [job_id]
-    outbox.set_state(job_id, JobState.DONE)
+    outbox.set_state(job_id, JobState.SENT)
     outbox.cancel(job_id)
     outbox.retry(job_id)
-    assert outbox.job(job_id).state is JobState.DONE
+    assert outbox.job(job_id).state is JobState.SENT
 
 
 def test_forgetting_names_the_files_to_remove(outbox: Outbox) -> None:
@@ -130,7 +132,7 @@ def test_marking_what_is_not_there_is_an_error(outbox: Outbox) -> None:
     job_id = job(outbox)
     for change in (
         lambda: outbox.mark_sent(job_id, "9.9"),
-        lambda: outbox.set_state("nonsense", JobState.DONE),
+        lambda: outbox.set_state("nonsense", JobState.SENT),
         lambda: outbox.plan("nonsense", []),
     ):
         with pytest.raises(KioskError):
@@ -141,6 +143,81 @@ def test_a_file_that_is_no_outbox_is_named(tmp_path: Path) -> None:
     (tmp_path / "outbox.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(KioskError, match="outbox cannot be used"):
         Outbox(tmp_path / "outbox.db").open()
+
+
+def test_what_is_wrong_with_the_folder_or_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(KioskError, match="outbox cannot be opened"):
+        Outbox(tmp_path / "file" / "outbox.db").open()
+    outbox = Outbox(tmp_path / "outbox.db")
+    with pytest.raises(KioskError, match="closed"):
+        outbox.jobs()
+    outbox.open()
+    job_id = job(outbox)
+    outbox.close()
+    path = tmp_path / "outbox.db"
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(KioskError, match=r"outbox cannot be used \(SQLITE_"):
+        outbox.open()
+    with pytest.raises(KioskError, match="closed"):
+        outbox.items(job_id)
+
+
+def test_an_outbox_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with sqlite3.connect(path) as database:
+        for statement in STEPS[0]:
+            database.execute(statement)
+        for number, state in enumerate(("waiting", "sending", "done", "failed")):
+            database.execute(
+                "INSERT INTO job (job_id, owner, errand, archive, destination, study_instance_uid,"
+                " series_instance_uids, state, created, changed)"
+                " VALUES (?, 'a', x'', 'P', 'W', '1.2', '[]', ?, 1.0, 1.0)",
+                (str(number), state),
+            )
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    outbox = Outbox(path)
+    outbox.open()
+    states = [JobState.WAITING, JobState.WAITING, JobState.SENT, JobState.FAILED]
+    assert [one.state for one in outbox.jobs()] == states
+    outbox.close()
+    outbox.open()
+    assert [one.state for one in outbox.jobs()] == states
+    outbox.close()
+
+
+def test_what_is_under_way_is_unknown_after_a_crash_and_nothing_else_is(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.open()
+    job_id = job(outbox)
+    for number in range(3):
+        outbox.mark_fetched(job_id, received(f"1.2.3.{number}", f"{number:032}", 1))
+    outbox.set_state(job_id, JobState.SENDING)
+    outbox.mark_sending(job_id, ["1.2.3.0", "1.2.3.1"])
+    outbox.mark_sent(job_id, "1.2.3.0")
+    outbox.close()
+    outbox.open()
+    assert outbox.job(job_id).state is JobState.WAITING
+    assert states(outbox, job_id) == [ItemState.SENT, ItemState.SENDING, ItemState.FETCHED, ItemState.WANTED]
+    outbox.forget_files(job_id)
+    outbox.mark_left(job_id, ["1.2.3.1"])
+    assert states(outbox, job_id) == [ItemState.SENT, ItemState.WANTED, ItemState.WANTED, ItemState.WANTED]
+    outbox.close()
+
+
+def test_a_commitment_finds_its_job_until_it_is_answered(outbox: Outbox) -> None:
+    job_id = job(outbox)
+    outbox.ask_commitment(job_id, "2.25.1")
+    found = outbox.job_of("2.25.1")
+    assert found is not None
+    assert found.job_id == job_id
+    assert found.asked is not None
+    outbox.ask_commitment(job_id, "")
+    assert outbox.job_of("2.25.1") is None
+    assert outbox.job_of("") is None
 
 
 def test_threads_may_use_it_at_once(outbox: Outbox) -> None:

@@ -10,9 +10,9 @@ from kiosk.access.gate import DenialReason, Denied, Gate, Granted, PinRequired
 from kiosk.access.people import Directory
 from kiosk.access.person import Credential, Person
 from kiosk.access.policy import Permission, Role
-from kiosk.audit import Node, Trail
-from kiosk.errors import NotAllowed, PeerUnreachable
-from kiosk.imaging.calls import Found, Imaging, InstanceKey, Received, Retrieved, Sent
+from kiosk.audit import Month, Node, Pruned, Segment, Trail
+from kiosk.errors import NotAllowed, PeerUnreachable, TrailError
+from kiosk.imaging.calls import CommitmentAsked, Found, Imaging, InstanceKey, Received, Retrieved, Sent
 from kiosk.imaging.outbox import Outbox
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import (
@@ -26,17 +26,20 @@ from kiosk.imaging.studies.model import (
     StudyQuery,
     TagRow,
 )
-from kiosk.operations.audit_log import ReadAudit, VerifyAudit
+from kiosk.operations.audit_log import ReadAudit, TraceCustody, VerifyAudit
 from kiosk.operations.browse import OpenSeries, OpenStudy, ReadTags
-from kiosk.operations.deliver_push import DeliverPush
+from kiosk.operations.deliver_push import ConfirmPush, DeliverPush
 from kiosk.operations.facts import EndReason
+from kiosk.operations.forget_push import ForgetPush
 from kiosk.operations.issue_cards import MakeKeys, PersonaliseCard
 from kiosk.operations.operations import PushRequest
+from kiosk.operations.parcel import Parcel
 from kiosk.operations.perform import Operation
 from kiosk.operations.principal import Badge, Delegation, Principal, Session, System
 from kiosk.operations.push import CancelPush, Push, RetryPush
 from kiosk.operations.query import QueryStudies
-from kiosk.operations.service import NoteReader, ResumeService, StartKiosk, StopKiosk
+from kiosk.operations.retention import PruneTrail, SealTrail
+from kiosk.operations.service import NoteReader, NoteSink, ResumeService, StartKiosk, StopKiosk
 from kiosk.operations.sign_in import AbandonPin, EndSession, EnterPin, Tap
 from kiosk.operations.staff import (
     AddPerson,
@@ -107,7 +110,12 @@ class AnsweringImaging:
         yield InstanceKey("1.2.3.4.5", "1.2", 1)
         return Found(1, False)
 
-    def retrieve(self, *_: object, durable: bool = False) -> Generator[Received, None, Retrieved]:
+    def commit(self, *_: object) -> CommitmentAsked:
+        """It will say so later."""
+        self._called("commit")
+        return CommitmentAsked()
+
+    def retrieve(self, *_: object, **__: object) -> Generator[Received, None, Retrieved]:
         """One instance."""
         self._called("retrieve")
         yield Received("1.2.3.4.5", "1.2", "1.2.3.4", "1.2", "f" * 32, 10)
@@ -176,6 +184,28 @@ class _Staff:
         pass
 
 
+class _Archive:
+    def __init__(self, did: list[str], *, broken: bool) -> None:
+        self._did = did
+        self._broken = broken
+
+    def segments(self) -> tuple[Segment, ...]:
+        return ()
+
+    def seal(self, _: Month | None = None) -> tuple[Segment, ...]:
+        self._act("seal")
+        return ()
+
+    def prune(self) -> Pruned:
+        self._act("prune")
+        return Pruned(())
+
+    def _act(self, name: str) -> None:
+        self._did.append(name)
+        if self._broken:
+            raise TrailError("The disk of the segments is full.")
+
+
 def _personalise(did: list[str], *, broken: bool) -> Generator[Progress, None, Personalised]:
     did.append("personalise")
     yield Progress(Step.CREATE_APPLICATION, 1, 2)
@@ -205,7 +235,10 @@ def makers(
     yield Push(lambda *_: "job", ARCHIVE, PushRequest(STUDY, (), "Archive"))
     yield CancelPush(note("cancel"), "job", STUDY, "Archive")
     yield RetryPush(note("retry"), "job", STUDY, "Archive")
-    yield DeliverPush(imaging, outbox, ARCHIVE, ARCHIVE, STUDY, "job", str(folder))
+    parcel = Parcel(imaging, outbox, ARCHIVE, ARCHIVE, STUDY, "job", str(folder))
+    yield DeliverPush(parcel)
+    yield ConfirmPush(parcel)
+    yield ForgetPush(note("forget"), outbox.job("job"), outbox.counts("job"), STUDY)
     yield Bootstrap(staff, "a.b", "A B")
     yield AddPerson(staff, "a.b", "A B", Role.TECHNOLOGIST)
     yield EnrolBadge(staff, PERSON, CLAIM, EnteredPin("482913"))
@@ -218,8 +251,12 @@ def makers(
     yield MakeKeys(("desfire-read",), lambda _: bool(did.append("make keys")) or not broken)
     yield PersonaliseCard(UID, "F51234", lambda: _personalise(did, broken=broken))
     yield ReadAudit(NODE, trail)
-    yield VerifyAudit(NODE, trail.path)
+    yield VerifyAudit(NODE, trail)
+    yield TraceCustody(NODE, trail, STUDY.study_instance_uid)
+    yield SealTrail(NODE, trail.uri, _Archive(did, broken=broken))
+    yield PruneTrail(trail.uri, _Archive(did, broken=broken))
     yield StartKiosk(NODE, MemoryLedger(), (), note("start"))
     yield StopKiosk(NODE, note("stop"))
     yield NoteReader("reader", "It is gone.", note("reader"))
+    yield NoteSink(NODE, "ARR", "arr.example:6514", "Audit sink ARR: its certificate has expired.")
     yield ResumeService(NODE, "file:///trail", "the disk was full", note("resume"))

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from kiosk.access.session import SessionBook
 from kiosk.audit import Entry, Phase, Trail
-from kiosk.build import People, Premises
 from kiosk.config.credentials import CredentialsConfig
 from kiosk.config.model import Kiosk, KioskConfig, Limits, Readers, SessionRules
 from kiosk.demo.site import demo_credentials, prepare
@@ -20,6 +19,7 @@ from kiosk.operations.facts import AccessDenied, Fact, PinAsked, PinClosed, Sess
 from kiosk.operations.hub import Hub
 from kiosk.operations.ledger import TrailLedger, TrailNonces
 from kiosk.operations.perform import Desk
+from kiosk.premises import People, Premises
 from readers.reader import CardRemoved, ReaderEvent
 from readers.simulated import SimulatedReader
 from readers.virtual.card import VirtualCard

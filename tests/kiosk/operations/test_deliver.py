@@ -13,8 +13,10 @@ import pytest
 
 from kiosk.audit import Entry, Outcome, Phase
 from kiosk.clock import SystemClock
-from kiosk.errors import Cancelled, NotAllowed, PeerAborted, PeerRefused, StorageFull
+from kiosk.errors import Cancelled, NotAllowed, PeerAborted, PeerLacks, PeerRefused, StorageFull
 from kiosk.imaging.calls import (
+    CommitmentAsked,
+    CommitmentReport,
     Found,
     Imaging,
     InstanceKey,
@@ -74,7 +76,7 @@ class Peers:
         return Found(len(self.listed), False)
 
     def retrieve(
-        self, _: Peer, __: str, series: str, only: tuple[str, ...], spool: str, cancel: Event, durable: bool = False
+        self, _: Peer, __: str, series: str, only: tuple[str, ...], spool: str, cancel: Event, **_options: object
     ) -> Generator[Received, None, Retrieved]:
         if series != SERIES.series_instance_uid:
             raise PeerRefused("Archive (PACS) refused to send: no such series.")
@@ -84,6 +86,12 @@ class Peers:
             (Path(spool) / name).touch()
             yield Received(uid, "1.2", series, "1.2.840", name, 10)
         return Retrieved(0, 0, self.reason)
+
+    def commit(self, *_: object) -> CommitmentAsked:
+        raise PeerLacks("Archive (PACS) does not offer storage commitment.")
+
+    def reports(self, _: Event) -> Generator[CommitmentReport, None, None]:
+        yield from ()
 
     def send(self, _: Peer, files: tuple[ToSend, ...], __: str, cancel: Event) -> Generator[SentInstance, None, Sent]:
         for file in files:
@@ -184,7 +192,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def test_a_push_goes_and_leaves_no_files(office: Office) -> None:
-    assert office.run().state is JobState.DONE
+    assert office.run().state is JobState.DELIVERED
     assert office.peers.sent == ["1.1", "1.2", "1.3"]
     assert not office.spool.names()
 
@@ -204,7 +212,7 @@ def test_a_chosen_series_that_is_gone_is_not_left_out_in_silence(office: Office)
 
 def test_a_study_that_grows_while_it_is_fetched_still_goes(office: Office) -> None:
     office.peers.sends = ("1.1", "1.2", "1.3", "1.4")
-    assert office.run().state is JobState.DONE
+    assert office.run().state is JobState.DELIVERED
     assert office.peers.sent == ["1.1", "1.2", "1.3"]
     assert not office.spool.names()
 
@@ -232,7 +240,7 @@ def test_one_series_that_is_refused_does_not_keep_the_others(office: Office) -> 
 def test_a_push_that_cannot_be_read_any_more_stops_no_other(office: Office) -> None:
     poisoned = OutboxJob("bad", "a.weber", b"{}", "Archive", "Archive", "1.2.3", (), JobState.WAITING)
     office.outbox.add(poisoned)
-    assert office.run().state is JobState.DONE
+    assert office.run().state is JobState.DELIVERED
     assert office.outbox.job("bad").state is JobState.FAILED
     assert office.ledger.phases("deliver")[0] is Phase.EVENT
     office.deliverer.viewer_came("s1", "a.weber")
@@ -261,7 +269,7 @@ def test_a_full_disk_holds_the_outbox_up_and_no_longer(office: Office) -> None:
     assert len(office.ledger.entries) == recorded
     office.peers.on_fetch = nothing
     office.outbox.full = False
-    assert office.await_state(job_id).state is JobState.DONE
+    assert office.await_state(job_id).state is JobState.DELIVERED
     assert office.peers.sent == ["1.1", "1.2", "1.3"]
 
 
@@ -275,7 +283,7 @@ def test_a_mistake_of_ours_fails_one_push_and_no_other(office: Office, step: str
     first, second = office.add(), office.add()
     office.deliverer.start()
     assert office.await_state(first).state is JobState.FAILED
-    assert office.await_state(second).state is JobState.DONE
+    assert office.await_state(second).state is JobState.DELIVERED
 
 
 @pytest.mark.parametrize("step", ["on_list", "on_fetch", "on_send"])
@@ -354,7 +362,7 @@ def test_a_push_that_is_done_is_forgotten_when_the_next_session_begins(office: O
             break
         Event().wait(0.05)
     assert not office.outbox.jobs()
-    assert job.state is JobState.DONE
+    assert job.state is JobState.DELIVERED
 
 
 def test_progress_is_for_the_person_whose_push_it_is(office: Office) -> None:
@@ -362,7 +370,7 @@ def test_progress_is_for_the_person_whose_push_it_is(office: Office) -> None:
     office.add()
     office.deliverer.start()
     for _ in range(100):
-        if office.outbox.jobs((JobState.DONE,)):
+        if office.outbox.jobs((JobState.DELIVERED,)):
             break
         Event().wait(0.05)
     assert len(office.peers.sent) == 3

@@ -40,6 +40,8 @@ KINDS: dict[str, set[type]] = {
     "cancel_push": {Session},
     "retry_push": {Session},
     "deliver": {Delegation},
+    "confirm": {Delegation},
+    "forget_push": {System},
     "staff_bootstrap": {System},
     "staff_add": {Session, System},
     "staff_enrol": {Session, System},
@@ -53,14 +55,18 @@ KINDS: dict[str, set[type]] = {
     "personalise_card": {System},
     "read_audit": {Session, System},
     "verify_audit": {Session, System},
+    "trace_custody": {Session, System},
     "start": {System},
     "stop": {System},
     "reader": {System},
+    "audit_sink": {System},
     "resume": {System},
+    "seal_audit": {System},
+    "prune_audit": {System},
 }
 """Who may do what: a change here is a decision about security, not about code."""
 
-LOOKS = {"station", "subscribe", "touch", "picture", "destinations", "present", "close"}
+LOOKS = {"station", "status", "subscribe", "touch", "picture", "destinations", "present", "close"}
 """Methods of the front ends' protocol that are no acts of their own: `picture` shows a series whose opening is on
 record, `present` and `close` lead to acts (a tap, a stop), the others tell no patient."""
 

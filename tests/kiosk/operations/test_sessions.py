@@ -75,9 +75,9 @@ def test_an_instance_is_the_one_that_was_shown(holdings: SessionHoldings) -> Non
 
 
 def test_a_study_has_been_seen_only_as_it_was_found(holdings: SessionHoldings) -> None:
-    holdings.see("s1", STUDY)
-    assert holdings.has_seen("s1", STUDY)
-    assert not holdings.has_seen("s1", replace(STUDY, archive="Other"))
+    holdings.see("s1", STUDY, "query-1")
+    assert holdings.found_by("s1", STUDY) == "query-1"
+    assert holdings.found_by("s1", replace(STUDY, archive="Other")) is None
     holdings.end("s1")
-    holdings.see("s1", STUDY)
-    assert not holdings.has_seen("s1", STUDY)
+    holdings.see("s1", STUDY, "query-1")
+    assert holdings.found_by("s1", STUDY) is None

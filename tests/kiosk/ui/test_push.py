@@ -142,7 +142,7 @@ async def test_f8_lists_the_transfers_with_their_failures() -> None:
         await kiosk.sees("ID P-1001 (Hospital A)")
         await kiosk.press("r")
         await kiosk.until(lambda: kiosk.fake.called("retry_push"))
-        await kiosk.until(lambda: "waiting" in kiosk.text())
+        await kiosk.until(lambda: "queued" in kiosk.text())
         await kiosk.press("x")
         await kiosk.until(lambda: kiosk.fake.called("cancel_push"))
         await kiosk.press("escape")

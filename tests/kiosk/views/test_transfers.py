@@ -54,8 +54,15 @@ def test_a_running_transfer_says_instances_bytes_rate_and_what_is_left() -> None
 
 
 def test_a_transfer_that_is_over_has_neither_rate_nor_rest() -> None:
-    line = transfer_line(_transfer(TransferState.DONE, instances_done=120, seconds_left=None))
+    line = transfer_line(_transfer(TransferState.DELIVERED, instances_done=120, seconds_left=None))
     assert "MB/s" not in line
+    assert "left" not in line
+    assert line.startswith("delivered to Workstation")
+
+
+def test_what_went_and_is_not_confirmed_yet_says_so_and_leaves_nothing() -> None:
+    line = transfer_line(_transfer(TransferState.CONFIRMING, instances_done=120, seconds_left=None))
+    assert line.startswith("confirming to Workstation")
     assert "left" not in line
 
 
@@ -67,17 +74,19 @@ def test_the_reason_of_the_first_failure_is_named_and_the_others_are_counted() -
 
 @pytest.mark.parametrize("state", list(TransferState))
 def test_what_runs_may_be_stopped_and_what_failed_may_be_retried(state: TransferState) -> None:
-    assert may_cancel(_transfer(state)) is (state.value in ("waiting", "fetching", "sending"))
+    assert may_cancel(_transfer(state)) is (state.value in ("queued", "fetching", "sending", "confirming"))
     assert may_retry(_transfer(state)) is (state.value in ("failed", "cancelled"))
     assert len(transfer_cells(_transfer(state))) == len(TRANSFER_COLUMNS)
 
 
 def test_the_bar_shows_what_runs_before_what_waits_before_what_is_over() -> None:
     over, waiting = _transfer(TransferState.FAILED, "a"), _transfer(TransferState.WAITING, "b")
-    sending, later = _transfer(TransferState.SENDING, "c"), _transfer(TransferState.DONE, "d")
+    confirming = _transfer(TransferState.CONFIRMING, "e", instances_done=120)
+    sending, later = _transfer(TransferState.SENDING, "c"), _transfer(TransferState.DELIVERED, "d")
     assert most_pressing([]) is None
     assert most_pressing([over, waiting, sending, later]) is sending
-    assert most_pressing([over, waiting, later]) is waiting
+    assert most_pressing([over, confirming, waiting, later]) is waiting
+    assert most_pressing([over, confirming, later]) is confirming
     assert most_pressing([over, later]) is later
 
 
