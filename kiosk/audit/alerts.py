@@ -36,12 +36,13 @@ def security_alert(
     outcome: Outcome = Outcome.SUCCESS,
     object_name: str = "",
     process: Process | None = None,
+    card: str = "",
 ) -> Messages:
     """Security Alert (A.5.3.11): what changed, failed or was refused, about one object.
 
     What `object_id` identifies follows from `event_type`: a user for USER_SECURITY_CHANGED, a node for
-    HARDWARE_CONFIGURATION and NODE_AUTHENTICATION, a resource (URI) for the others. Raises ValueError for a type that
-    is no alert.
+    HARDWARE_CONFIGURATION and NODE_AUTHENTICATION, a resource (URI) for the others. `card` is the UID, in hexadecimal,
+    of a card that it is about as well. Raises ValueError for a type that is no alert.
     """
     try:
         id_type, role = ALERT_SUBJECTS[event_type]
@@ -55,7 +56,8 @@ def security_alert(
         name=object_name,
         details=_described(description),
     )
-    return _alert(who, event_type, (subject,), description, outcome, process)
+    cards = (_card(card),) if card else ()
+    return _alert(who, event_type, (subject, *cards), description, outcome, process)
 
 
 def restricted_function(who: Who, act: str, description: str, outcome: Outcome = Outcome.SERIOUS) -> Messages:
@@ -122,6 +124,11 @@ def emergency_override(
     event_type = codes.EMERGENCY_OVERRIDE_STOPPED if stopped else codes.EMERGENCY_OVERRIDE_STARTED
     objects = (*(study_object(study) for study in studies), patient_object(patient, _described(description)))
     return _alert(who, event_type, objects, description, outcome, None)
+
+
+def _card(uid: str) -> ParticipantObject:
+    urn = CARD_URN + uid
+    return ParticipantObject(urn, codes.URI, codes.SYSTEM, codes.ROLE_SECURITY_RESOURCE, name="Badge")
 
 
 def _described(description: str) -> tuple[tuple[str, bytes], ...]:

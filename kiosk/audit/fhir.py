@@ -66,7 +66,7 @@ def audit_event(record: Record, place: int = 0) -> Json:
             {"url": f"{RECORD}:sequence", "valueString": str(record.sequence)},
             {"url": f"{RECORD}:hash", "valueString": record.hash.hex()},
         ],
-        type=_coding(message.event_id),
+        type=_coding(message.event_id) or {"display": NOBODY},
         subtype=[_coding(code) for code in (*_interaction(message), *message.event_types)],
         action=message.action,
         recorded=record.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

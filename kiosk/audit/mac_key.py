@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from kiosk.audit.disk import sync_directory
+from kiosk.audit.disk import OTHERS, sync_directory
 from kiosk.errors import TrailError
 
 KEY_SIZE: Final = 32
@@ -76,10 +76,12 @@ class MacKeyFile:
         return key
 
     def read(self) -> MacKey:
-        """The newest key in the file; raises TrailError when there is none."""
+        """The newest key in the file; raises TrailError when there is none, or one that others could have read."""
         try:
             handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
+                if os.fstat(handle).st_mode & OTHERS:
+                    raise TrailError("The MAC key of the audit trail is open to others.")
                 return _newest(handle)[1]
             finally:
                 os.close(handle)

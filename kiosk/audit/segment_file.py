@@ -154,7 +154,7 @@ class SegmentFile:
                 item = read(fields)
                 fields.end()
                 yield item
-            elif not KINDS.intersection(fields):
+            elif not any(kind in fields for kind in KINDS):
                 raise fields.wrong("body", "a record or a checkpoint")
 
     def _lines(self) -> Generator[bytes, None, None]:
@@ -193,7 +193,7 @@ class _Stream(Generic[Item]):
                 break
             place = self._place(item)
             if place <= self.passed:
-                raise RecordError(f"number {place} after number {self.passed}")
+                raise RecordError(f"number {place} comes after number {self.passed}")
             self.passed = place
             if place >= first:
                 found.append(item)

@@ -11,6 +11,7 @@ from threading import Event
 from typing import Final, Protocol
 
 from kiosk.audit import reading, store
+from kiosk.audit.badges import SHORTEST_UID
 from kiosk.audit.boundary import Beginning
 from kiosk.audit.canonical import time_text
 from kiosk.audit.codes import STUDY_INSTANCE_UID
@@ -18,7 +19,6 @@ from kiosk.audit.message import Outcome
 from kiosk.audit.record import Entry, Head, Phase, Record
 from kiosk.errors import TrailError
 
-SHORTEST_UID: Final = 4
 STUDY: Final = "study"
 
 # A canonical body ends with its time: "time":"2026-11-22T20:15:03.123456Z"}
@@ -47,9 +47,9 @@ class Selection:
     """What records must have to be wanted; an empty field asks for nothing. All of them hold at once.
 
     `person`: a user ID, or a part of the name as it is shown. `badge`: a token ("uid:04A1B2C3", "pkoc:9f2c..."), or
-    what follows its colon; blanks and colons inside a UID do not count; `badge_token` is what it may be named by instead
-    (see `BadgeNaming.also`). `patient_id` with `issuer` is one patient;
-    without, everybody of that ID at any issuer. `study`: a Study Instance UID. `act`: its name ("push"). `since` and
+    what follows its colon; blanks and colons inside a UID do not count; `badge_token` is what it may be named by
+    instead (see `BadgeNaming.also`). `patient_id` with `issuer` is one patient; without, everybody of that ID at any
+    issuer. `study`: a Study Instance UID. `act`: its name ("push"). `since` and
     `until` are times with a zone; `until` does not belong to it.
     """
 

@@ -100,8 +100,9 @@ class _ChangePerson(Deed[T]):
         """Security Alert, User Security Attributes Changed (PS3.15 A.5.3.11)."""
         meant = self.intent(by)
         said = f"{meant.summary}: {ending.words}"
+        card = meant.badge.uid if meant.badge else ""
         messages = events.security_alert(
-            who(by), codes.USER_SECURITY_CHANGED, self.person.user_id, said, ending.outcome
+            who(by), codes.USER_SECURITY_CHANGED, self.person.user_id, said, ending.outcome, card=card
         )
         return Statement(said, ending.outcome, messages, badge=meant.badge)
 

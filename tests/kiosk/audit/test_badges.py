@@ -22,6 +22,7 @@ MESSAGES = (
     *events.instances_accessed(RADIOLOGIST, KIOSK, (STUDY,), PATIENT, Outcome.SUCCESS),
     *events.transferred(RADIOLOGIST, KIOSK, PACS, (STUDY,), PATIENT, Outcome.SUCCESS),
     *events.security_alert(RADIOLOGIST, codes.OBJECT_SECURITY_CHANGED, CARD_URN + UID, "Personalised"),
+    *events.security_alert(RADIOLOGIST, codes.USER_SECURITY_CHANGED, "ada", "Enrolled", card=UID),
     *events.logout(replace(RADIOLOGIST, is_requestor=False), KIOSK, "idle"),
 )
 ENTRY = Entry("tap", "a1", Phase.OUTCOME, ACTOR, "Signed in", Outcome.SUCCESS, MESSAGES)

@@ -65,6 +65,14 @@ def test_a_key_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
         trail.open()
 
 
+def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    with trail_in(tmp_path) as trail:
+        trail.append(event(1))
+    key_file(trail).chmod(0o640)
+    with pytest.raises(TrailError, match="MAC key of the audit trail is open to others"):
+        trail.open()
+
+
 def test_escrow_gives_the_first_key_until_it_has_evolved(tmp_path: Path) -> None:
     with trail_in(tmp_path) as trail:
         first = trail.escrow()

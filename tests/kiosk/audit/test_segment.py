@@ -50,7 +50,12 @@ def test_a_segment_can_be_read_by_anybody_with_gzip_and_json(archive: Archive) -
     [
         (5, lambda line: [line.replace("PACS", "PAKS")], "changed"),
         (5, lambda _: [], "missing"),
-        (5, lambda line: [line, line], "missing"),
+        (5, lambda line: [line, line], "4 comes after number 4"),
+        (5, lambda line: [line, line.replace('"sequence":4', '"sequence":2')], "2 comes after number 4"),
+        (5, lambda line: [line, line.replace('"sequence":4', '"sequence":0')], "0 comes after number 4"),
+        (2, lambda line: [line.replace('"sequence":1', '"sequence":-1'), line], "-1 comes after number 0"),
+        (1, lambda line: [line.replace('"number":1', '"number":0'), line], "0 comes after number 0"),
+        (5, lambda line: [line, '{"remark":"seen by nobody"}'], "expected a record or a checkpoint"),
         (13, lambda _: [], "missing"),
         (13, lambda line: [line, line.replace('"sequence":12', '"sequence":13')], "after record 12"),
         (1, lambda _: [], "Checkpoint 1"),
@@ -68,6 +73,14 @@ def test_whatever_is_changed_in_a_segment_is_found(
     found = verify_segment(path)
     assert not found.whole
     assert words in found.sentence
+
+
+def test_no_record_of_an_earlier_month_can_be_slipped_in(archive: Archive) -> None:
+    path = archive.retention.path(archive.retention.seal(Month(2026, 3))[1])
+    change_line(path, 5, lambda line: [line, line.replace('"sequence":16', '"sequence":3')])
+    found = verify_segment(path)
+    assert not found.whole
+    assert "3 comes after number 16" in found.sentence
 
 
 def test_a_segment_of_another_key_is_foreign_and_a_torn_file_unreadable(archive: Archive, tmp_path: Path) -> None:

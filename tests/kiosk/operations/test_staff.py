@@ -146,6 +146,8 @@ def test_the_record_of_an_enrolment_names_kind_fingerprint_and_badge(room: Room,
     outcome = did(room, EnrolBadge(room.directory, ada, claim)).entries[-1]
     assert outcome.summary == f"Enrol a pkoc credential ({claim.fingerprint}) for ada: done"
     assert outcome.actor.badge == ("uid:08112233", claim.fingerprint)
+    (message,) = outcome.messages
+    assert [item.object_id for item in message.objects] == ["ada", "urn:kiosk:card:08112233"]
 
 
 def test_a_card_without_a_claim_is_refused_on_record_with_its_uid(room: Room, ada: Person) -> None:
