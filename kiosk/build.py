@@ -161,7 +161,8 @@ def build(
             watch.start()
         warming.start()
         deliverer.start()
-        lookout.start()
+        if look is not None:
+            lookout.start()
         if keeper is not None:
             keeper.start()
 

@@ -161,6 +161,8 @@ def sift(
     end = trail.head().sequence
     beginning = trail.beginning()
     end, first = end if last is None else min(last, end), max(first, beginning.sequence + 1)
+    if first > end:
+        return
     previous = beginning.hash if first == beginning.sequence + 1 else _hash_at(trail, first - 1)
     while first <= end and not (cancel and cancel.is_set()):
         rows = trail.rows(first, min(store.BATCH, end - first + 1))

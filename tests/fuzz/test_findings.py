@@ -122,11 +122,13 @@ def test_a_revocation_list_of_an_impossible_version_knows_nothing(tmp_path: Path
         site.site.open()
 
 
-def test_a_revocation_list_by_an_unreadable_name_knows_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [b"\x0c\x13T\xc4st card", b"\x03\x13Test card"], ids=["no-utf-8", "bit-string"])
+def test_a_revocation_list_by_an_unreadable_name_knows_nothing(tmp_path: Path, name: bytes) -> None:
     site = PivSite(tmp_path, lists=True)
     certificate = site.authority.issue(P256.public_key())
     listed = x509.load_pem_x509_crl(site.authority.revocation_list()).public_bytes(Encoding.DER)
-    site.revoked.write_bytes(listed.replace(b"Test card", b"T\xc4st card"))
+    assert listed.count(b"\x0c\x13Test card") == 1
+    site.revoked.write_bytes(listed.replace(b"\x0c\x13Test card", name))
     assert site.site.judge(certificate) is CertificateFault.REVOCATION_UNKNOWN
     with pytest.raises(ReaderError, match="not a revocation list"):
         site.site.open()

@@ -95,6 +95,7 @@ class LockScreen(Screen[None], inherit_bindings=False):
 
     def _show_delivery(self, delivery: AuditDelivery) -> None:
         line = delivery_line(delivery, self.app.clock.now())
+        self.query_one("#delivery", PlainText).display = bool(line)
         self.query_one("#delivery", PlainText).show(f"{line} {_('S shows more.')}" if line else "")
 
     @on(Button.Pressed, ".card")

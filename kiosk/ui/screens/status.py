@@ -110,4 +110,4 @@ class StatusScreen(Screen[None], inherit_bindings=False):
 
 
 def _block(sink: SinkStatus, now: datetime) -> str:
-    return "\n".join((sink_title(sink), *(f"  {line}" for line in sink_lines(sink, now))))
+    return "\n".join((sink_title(sink), *sink_lines(sink, now)))

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.audit import AuditDaemon, Counter
-from kiosk.cli.forwarding import forwarding
+from kiosk.audit.forward import SinkStatus
+from kiosk.build import DemoParts, build
+from kiosk.cli.forwarding import forwarding, looking
 from kiosk.config.loader import load
+from kiosk.operations.agent import Agent
+from kiosk.operations.facts import AuditDelivery, Fact
 from kiosk.premises import Premises
 from tests.end_to_end.program import COMMAND, kiosk
 from tests.kiosk.audit.forward.kit import append, expected
@@ -55,6 +59,12 @@ def forwarder(environment: dict[str, str], config: Path) -> Iterator[subprocess.
             assert process.wait(30) == 0
         finally:
             process.kill()
+
+
+def sinks_of(agent: Agent) -> tuple[SinkStatus, ...]:
+    """How the agent says that they stand."""
+    sight = agent.status().sight
+    return sight.sinks if sight else ()
 
 
 def status(environment: dict[str, str], config: Path) -> tuple[int, dict[str, object]]:
@@ -121,6 +131,32 @@ def test_a_terminal_delivers_by_itself_what_is_recorded_until_its_end(tmp_path: 
     with premises.own_trail() as trail, forwarding(premises):
         append(trail, 5)
     assert [one.mark for one in read_messages(tmp_path / "copy.log")] == expected(premises.trail_path)
+
+
+def test_a_terminal_tells_anybody_how_its_deliveries_stand(tmp_path: Path) -> None:
+    premises = Premises(load(configured(tmp_path, "")))
+    with premises.trail() as trail, forwarding(premises):
+        people = premises.directory(demo=True)
+        parts = DemoParts((), "", lambda *_: None, ())
+        agent = build(premises, trail, people, parts, look=looking(premises))
+        heard: list[Fact] = []
+        agent.subscribe(heard.append)
+        try:
+            await_that(lambda: any(sink.fault for sink in sinks_of(agent)), "the dead sink is told")
+            await_that(lambda: any(isinstance(fact, AuditDelivery) for fact in heard), "and so is the person there")
+            copy, lab = sinks_of(agent)
+            assert (copy.name, copy.fault) == ("Copy", "")
+            assert "nobody listens" in lab.fault
+            assert lab.waiting
+            status = agent.status()
+            assert status.sight is not None
+            assert status.sight.trail.head == trail.head()
+            assert status.out_of_service == ""
+        finally:
+            agent.close()
+            people.close()
+    lagging = next(fact for fact in heard if isinstance(fact, AuditDelivery))
+    assert [sink.name for sink in lagging.sinks] == ["Lab"]
 
 
 def test_without_sinks_or_when_the_terminal_delivers_there_is_nothing_to_run(

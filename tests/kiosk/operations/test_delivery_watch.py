@@ -1,6 +1,5 @@
 """A trail that is not delivered: the screen says so, and a refusal between the two ends is on record once."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -185,8 +184,8 @@ def test_cursors_that_cannot_be_read_are_said(watched: Watched) -> None:
 
 
 @pytest.fixture(params=["tls", "relp"])
-def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receiver]:
-    yield Rsyslog(tmp_path, Authority(tmp_path), request.param)
+def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Receiver:
+    return Rsyslog(tmp_path, Authority(tmp_path), request.param)
 
 
 def test_a_real_receiver_whose_certificate_expired_is_on_record_once_and_gets_the_record(
@@ -218,11 +217,16 @@ def test_a_real_receiver_whose_certificate_expired_is_on_record_once_and_gets_th
         authority.issue(CLIENT)
         with receiver:
             forwarder.wake()
-            await_that(lambda: watch.turn() or acts() == 4, "the recovery is on record")
+
+            def recovered() -> bool:
+                watch.turn()
+                return acts() == 4
+
+            await_that(recovered, "the recovery is on record")
             assert not status(forwarder).refused
             await_that(lambda: status(forwarder).settled == trail.head().sequence, "all is delivered")
             watch.turn()
             assert acts() == 4
         alerts = [one.xml for one in receiver.messages() if "110126" in one.xml]
-        assert [f'EventOutcomeIndicator="{outcome}"' in xml for xml, outcome in zip(alerts, (8, 0), strict=True)]
+        assert all(f'EventOutcomeIndicator="{outcome}"' in xml for xml, outcome in zip(alerts, (8, 0), strict=True))
         assert sink.place in alerts[0]

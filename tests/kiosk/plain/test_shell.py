@@ -1,11 +1,13 @@
 """The main job in lines."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from kiosk.audit.forward import SinkStatus
 from kiosk.errors import PeerUnreachable
-from kiosk.operations.facts import EndReason, FailedInstance, IdleWarning, OutOfService, ReaderHealth
+from kiosk.operations.facts import AuditDelivery, EndReason, FailedInstance, IdleWarning, OutOfService, ReaderHealth
 from kiosk.operations.operations import PushRequest
 from tests import phantoms
 from tests.fakes import PIN, Script
@@ -220,3 +222,34 @@ def test_the_end_of_the_input_signs_out() -> None:
         person.sign_in()
         assert person.hang_up() == 0
         assert len(person.fake.called("sign_out")) == 1
+
+
+def test_status_needs_no_badge() -> None:
+    with line() as person:
+        person.until("Tap your badge or phone")
+        since = person.type("status")
+        person.until("In service: every act is recorded.", since)
+        person.until("Audit trail: 4 records, head 9f2c9f2c9f2c9f2c", since)
+
+
+def test_a_repository_that_lags_is_said_once_and_so_is_the_end_of_it() -> None:
+    sink = SinkStatus("ARR", "tls", "arr.example:6514", 3, None, 1, fault="Audit sink ARR: it is off.")
+    with line() as person:
+        person.until("Tap your badge or phone")
+        for waiting in (3, 4, 5):
+            person.fake.post(AuditDelivery((replace(sink, waiting=waiting),)))
+        person.until("The audit repository ARR has got nothing")
+        person.fake.post(AuditDelivery())
+        person.until("The audit trail is delivered again.")
+        assert person.text().count("records wait here") == 1
+
+
+def test_a_lagging_repository_takes_no_pin_box_away() -> None:
+    with line() as person:
+        person.until("Tap your badge or phone")
+        person.type("tap radiologist-badge")
+        person.until("PIN of Dr Ada")
+        person.fake.post(AuditDelivery(fault="Permission denied."))
+        person.until("cannot be told")
+        person.type(PIN)
+        person.until("Signed in: Dr Ada Lindqvist")

@@ -192,6 +192,7 @@ def test_another_profile_or_curve_is_unfit(site: PkocSite, certificate: dict[str
         bytes((2 + (POINT[-1] & 1),)) + POINT[1:33],
         bytes((6 + (POINT[-1] & 1),)) + POINT[1:],
     ],
+    ids=["off the curve", "zeros", "infinity", "too short", "compressed", "hybrid"],
 )
 def test_a_point_off_the_curve_or_in_another_form_is_unfit(site: PkocSite, point: bytes) -> None:
     assert judged(site, site.issuer.issue(point)) is RefusalReason.UNFIT_CERTIFICATE

@@ -45,6 +45,7 @@ def test_certificates_that_expired_are_named_and_replaced_ones_need_no_restart(
             sentence = await_fault(forwarder, lambda fault: "expired" in fault)
             assert sentence.startswith("Audit sink ARR: the certificate of 127.0.0.1:")
             assert sentence.endswith("Renew it there, or mend authority and server_name here.")
+            assert status(forwarder).refused
         authority.issue(SERVER)
         with receiver:
             await_fault(forwarder, lambda fault: "this kiosk's certificate" in fault)
@@ -53,6 +54,7 @@ def test_certificates_that_expired_are_named_and_replaced_ones_need_no_restart(
             authority.issue(CLIENT)
             assert await_arrival(receiver, trail.path) == expected(trail.path)
             await_that(lambda: status(forwarder).fault == "", "the fault is forgiven")
+            assert not status(forwarder).refused
 
 
 def test_a_server_of_another_name_or_authority_gets_nothing(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def _through_an_outage(folder: Path, count: int) -> None:
             append(trail, count)
             await_fault(forwarder, lambda fault: "nobody listens at 127.0.0.1:" in fault)
             assert status(forwarder).waiting == count
+            assert not status(forwarder).refused
             assert not receiver.output.exists()
         with receiver, delivering(sink_to(receiver, authority), trail.path, folder) as forwarder:
             assert await_arrival(receiver, trail.path, 120) == expected(trail.path)
