@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from kiosk.audit import (
     BadgeNaming,
     FileAnchors,
     KeeperRules,
+    Occasion,
     Retention,
     RetentionRules,
     Trail,
@@ -32,7 +33,7 @@ from kiosk.clock import Clock, SystemClock
 from kiosk.config.model import KioskConfig
 from kiosk.config.secrets import load_or_create_secret
 from kiosk.database.engine import open_database
-from kiosk.errors import ConfigError
+from kiosk.errors import ConfigError, TrailError
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.subjects import this_node
 from readers.credentials.claim import NonceSource
@@ -88,6 +89,20 @@ class Premises:
         """The trail, not yet open: behind the daemon's socket where the configuration names one."""
         socket = self.config.audit.socket
         return self.own_trail() if socket is None else TrailClient(socket)
+
+    @contextmanager
+    def signed_trail(self) -> Iterator[TrailPort]:
+        """The open trail for one command; raises TrailError. What was recorded is signed for when the block ends (a daemon
+        does that by itself): records that no checkpoint covers could be cut off unseen.
+        """
+        with self.trail() as trail:
+            try:
+                yield trail
+            finally:
+                if isinstance(trail, Trail):
+                    with suppress(TrailError):  # it could not be written any more, and said so where it mattered
+                        trail.checkpoint(Occasion.STOP)
+                        trail.anchor()
 
     def own_trail(self, *, alone: bool = False) -> Trail:
         """The trail's file, not yet open, for whoever writes it: the daemon, which is `alone`, or without one anybody.

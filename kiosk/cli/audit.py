@@ -109,7 +109,7 @@ def _records(options: Namespace, selection: Selection) -> Iterator[tuple[Iterabl
         return
     premises = Premises(load(Path(options.config)))
     selection = replace(selection, badge_token=premises.badge_naming.also(selection.badge))
-    with premises.trail() as trail:
+    with premises.signed_trail() as trail:
         if options.as_auditor:
             desk = Desk(premises.ledger(trail, _say), lambda _: False)
             act = ReadAudit(premises.node, trail, options.first, selection=selection)

@@ -39,7 +39,7 @@ def make_keys(options: Namespace) -> int:
     if not names:
         raise ConfigError("The configuration enables no cards that need keys: see [credentials].")
     made = set()
-    with premises.trail() as trail:
+    with premises.signed_trail() as trail:
         for name in perform(_desk(premises, trail), unix_principal(), MakeKeys(names, partial(make_key, folder))):
             made.add(name)
             print(f"{name}: made.", flush=True)
@@ -61,7 +61,7 @@ def personalise_desfire(options: Namespace) -> int:
     keys = site_keys(premises.config)
     _require_keys(issue, keys)
     spec = options.reader or premises.config.readers.specs[0]
-    with premises.trail() as trail, opened(spec, options.socket) as reader, _tapped(reader) as card:
+    with premises.signed_trail() as trail, opened(spec, options.socket) as reader, _tapped(reader) as card:
         _personalise(_desk(premises, trail), card, issue, keys)
     return 0
 

@@ -39,7 +39,7 @@ def _of_copy(options: Namespace, key: bytes) -> int:
 
 def _of_kiosk(options: Namespace, key: bytes) -> int:
     premises = Premises(load(Path(options.config)))
-    with premises.trail() as trail:
+    with premises.signed_trail() as trail:
         if key and key != trail.identity.public_key:
             print("The trail is sealed with another key than the one given.")
             return FOREIGN

@@ -66,7 +66,7 @@ class Office:
 def office(options: Namespace) -> Iterator[Office]:
     """The office of the kiosk of `--config`; raises ConfigError, TrailError and DirectoryError."""
     premises = Premises(load(Path(options.config)))
-    with premises.trail() as trail:
+    with premises.signed_trail() as trail:
         people = premises.directory()
         try:
             desk = Desk(premises.ledger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)

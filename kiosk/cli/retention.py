@@ -35,7 +35,7 @@ def prune(options: Namespace) -> int:
 @contextmanager
 def _archive(options: Namespace) -> Iterator[tuple[Premises, Desk, TrailPort, RetentionPort]]:
     premises = Premises(load(Path(options.config)))
-    with premises.trail() as trail:
+    with premises.signed_trail() as trail:
         desk = Desk(premises.ledger(trail, lambda said: print(said, file=sys.stderr)), lambda _: False)
         match trail:
             case Trail():

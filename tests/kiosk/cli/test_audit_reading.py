@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.audit import Occasion, Phase
+from kiosk.audit import Occasion, Phase, Trail
 from kiosk.audit.signing import to_pem
 from kiosk.cli import audit as reading
 from kiosk.cli.custody import custody
@@ -130,6 +130,15 @@ def test_a_reading_is_on_record_with_what_was_looked_for(site: Site, capsys: pyt
     assert begun.entry.details == ended.entry.details == (("person", "a.weber"),)
     assert begun.entry.summary == "Read the audit trail with patients masked, selected"
     assert ended.entry.messages[0].event_id.value == "110101"
+    assert capsys.readouterr().out
+
+
+def test_what_a_command_recorded_is_signed_for_when_it_ends(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.run("show", "--as-auditor")
+    with Trail.read_only(site.premises.trail_path) as trail:
+        *_, last = trail.checkpoints()
+        assert last.head == trail.head()
+    assert last.occasion is Occasion.STOP
     assert capsys.readouterr().out
 
 
