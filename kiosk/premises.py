@@ -92,8 +92,8 @@ class Premises:
 
     @contextmanager
     def signed_trail(self) -> Iterator[TrailPort]:
-        """The open trail for one command; raises TrailError. What was recorded is signed for when the block ends (a daemon
-        does that by itself): records that no checkpoint covers could be cut off unseen.
+        """The open trail for one command; raises TrailError. What was recorded is signed for when the block ends, by a
+        daemon in its own time: records that no checkpoint covers could be cut off unseen.
         """
         with self.trail() as trail:
             try:
