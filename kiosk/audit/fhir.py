@@ -27,6 +27,7 @@ RECORD: Final = "urn:kiosk:audit:record"
 QUERY_ROLE: Final = 24
 DOMAIN_RESOURCE: Final = 4
 NOBODY: Final = "unknown"
+NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 
 INTERACTIONS: Final = {
     codes.QUERY: Code("search", INTERACTION, "search"),
@@ -221,4 +222,9 @@ def _text(text: str) -> str:
 
 def _filled(**fields: object) -> Json:
     """The fields that say something: FHIR has neither null nor anything empty."""
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    told = {name: _told(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return {name: value for name, value in told.items() if value not in NOTHING}
+
+
+def _told(values: list[object]) -> list[object]:
+    return [value for value in values if value not in NOTHING]

@@ -6,7 +6,7 @@ from readers.reader import Card
 KIND = "iso14443"
 
 SENTENCES = {
-    RefusalReason.RANDOM_UID: "This phone or card shows a different number at every tap. Use its app or another card.",
+    RefusalReason.RANDOM_UID: "This phone or card shows a different number at every tap. Use the phone app or a card.",
     RefusalReason.INVALID_UID: "This card shows a number that no real card carries. Use another card.",
     RefusalReason.NO_UID: "The reader could not read a number from this card. Use another card.",
     RefusalReason.NO_PROOF: "A number alone opens nothing here. Use a card or a phone app that proves itself.",

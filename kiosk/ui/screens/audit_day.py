@@ -29,7 +29,7 @@ MOST = 5000
 class AuditDayScreen(SessionScreen):
     """What one person did that day: each session with its acts, how long they took and how they ended."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "audit.tcss"]
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "audit_day.tcss"]
     AUTO_FOCUS = "#day"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", _("Back"), id="back"),

@@ -1,5 +1,6 @@
 """`kiosk staff revoke`, `disable`, `enable`, `pin`, and the list that they are chosen from."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -122,6 +123,16 @@ def test_too_little_names_nothing(text: str) -> None:
 
 
 @pytest.mark.timeout(180)
+def _tap_until(running: Program, words: str) -> None:
+    """A tap within a second of the same badge's removal does not count: it is tapped again until it does."""
+    for _ in range(10):
+        after = running.type("tap radiologist-badge\n")
+        with suppress(AssertionError):
+            running.await_text(words, after, patience=5.0)
+            return
+    running.await_text(words)
+
+
 def test_an_open_session_ends_at_the_running_kiosk(environment: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "demo"
 
@@ -133,8 +144,7 @@ def test_an_open_session_ends_at_the_running_kiosk(environment: dict[str, str], 
         running.await_text("Locked. Tap your badge or phone.")
         after = 0
         for words in (("disable", "a.weber"), ("revoke", "a.weber", "E580")):
-            after = running.type("tap radiologist-badge\n")
-            running.await_text("PIN of Dr. Anna Weber", after)
+            _tap_until(running, "PIN of Dr. Anna Weber")
             after = running.type("123456\n")
             running.await_text("Signed in: Dr. Anna Weber", after)
             after = len(running.written)
@@ -142,8 +152,7 @@ def test_an_open_session_ends_at_the_running_kiosk(environment: dict[str, str], 
             running.await_text("Locked: this badge cannot be used here any more.", after)
             if words[0] == "disable":
                 staff("enable", "a.weber")
-        after = running.type("tap radiologist-badge\n")
-        running.await_text("This badge cannot be used here. Ask the help desk.", after)
+        _tap_until(running, "This badge cannot be used here. Ask the help desk.")
         running.end_of_input()
         assert running.wait() == 0
     with Trail.read_only(folder / "trail.db") as trail:

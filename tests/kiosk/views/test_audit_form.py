@@ -34,7 +34,9 @@ def test_an_empty_form_takes_everything() -> None:
 
 def test_words_are_taken_as_they_are_typed() -> None:
     found = read(person=" a.weber ", badge="04A1", patient="4711", issuer="NORTH", study="1.2", act="Open study")
-    assert found == Selection("a.weber", "04A1", "4711", "NORTH", "1.2", "open_study")
+    assert found == Selection(
+        person="a.weber", badge="04A1", patient_id="4711", issuer="NORTH", study="1.2", act="open_study"
+    )
 
 
 @pytest.mark.parametrize(("text", "outcome"), [("success", 0), ("Minor", 4), ("8", 8), ("major", 12)])

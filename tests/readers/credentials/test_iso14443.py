@@ -21,7 +21,7 @@ def test_a_random_uid_of_any_size_is_refused_with_the_way_out(digits: str) -> No
         refusal = UidScheme().identify(card)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is RefusalReason.RANDOM_UID
-    assert refusal.sentence == "This phone or card shows a different number at every tap. Use its app or another card."
+    assert refusal.sentence == "This phone or card shows a different number at every tap. Use the phone app or a card."
     assert refusal.uid == Uid.from_hex(digits)
 
 
