@@ -68,6 +68,13 @@ class Shop:
     def run(self, study: Study) -> OutboxJob:
         return self.await_job(self.push(study), lambda job: job.state.is_final)
 
+    def await_empty_spool(self) -> None:
+        """The files go after the state has been written: what is delivered once stays delivered."""
+        until, pause = SystemClock().monotonic() + LONGEST_WAIT, Event()
+        while left := self.spool.names():
+            assert SystemClock().monotonic() < until, f"files that no push needs: {left}"
+            pause.wait(0.05)
+
     def await_entries(self, count: int, *acts: str) -> list[Entry]:
         until, pause = SystemClock().monotonic() + LONGEST_WAIT, Event()
         while True:
@@ -169,7 +176,7 @@ def test_what_the_destination_lists_is_delivered(
         job = desk.run(study_of(series))
         assert (job.state, job.sentence) == (JobState.DELIVERED, "")
         assert {item.state for item in desk.outbox.items(job.job_id)} == {ItemState.DELIVERED}
-        assert desk.spool.names() == ()
+        desk.await_empty_spool()
         (entry,) = desk.await_entries(1, "deliver")
     assert entry.outcome is Outcome.SUCCESS
     assert dict(entry.details)["delivered"] == "4"
