@@ -1,6 +1,5 @@
 """A picture of one frame, for looking at what is selected, not for diagnosis."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from pydicom.pixels import get_decoder
 from kiosk.errors import UnreadableObject
 from kiosk.imaging.studies import palette, tone
 from kiosk.imaging.studies.attributes import Attributes, collect
+from kiosk.imaging.studies.codecs import DECODING_ERRORS, decode_frame
 from kiosk.imaging.studies.codestream import claimed_size
 from kiosk.imaging.studies.elements import PIXEL_DATA, Element
 from kiosk.imaging.studies.geometry import Letters, orientation_letters, patient_orientation_letters
@@ -59,12 +59,6 @@ _WANTED: Final = frozenset(
     }
 )  # fmt: skip
 _COLOUR: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
-
-# What the decoders of pydicom and Pillow raise on bad pixel data.
-_DECODING_ERRORS: Final = (
-    ValueError, RuntimeError, AttributeError, TypeError, KeyError, IndexError, OSError, EOFError, MemoryError,
-    ArithmeticError, AssertionError, struct.error, Image.DecompressionBombError,
-)  # fmt: skip
 
 
 def render(path: Path, frame: int, max_width: int, max_height: int) -> Picture:
@@ -145,16 +139,11 @@ def _decode(
             source.stream.seek(element.offset)
             if is_encapsulated(syntax):
                 data = _frame_bytes(source, frame, frames, options, name)
-                result, properties = decoder.as_array(data, index=0, number_of_frames=1, **options)
+                result, properties = decode_frame(decoder, data, options)
             else:
                 result, properties = decoder.as_array(source.stream, index=frame, number_of_frames=frames, **options)
-    except _DECODING_ERRORS:
+    except DECODING_ERRORS:
         # The decoders' own words quote bytes and paths; the kind of encoding is what a reader can use.
-        raise UnreadableObject(f"The pixel data of this object cannot be decoded ({name}).") from None
-    except BaseException as panic:
-        # The RLE decoder is written in Rust; its panics are no Exception, and their type cannot be imported.
-        if type(panic).__name__ != "PanicException":
-            raise
         raise UnreadableObject(f"The pixel data of this object cannot be decoded ({name}).") from None
     return result, str(properties.get("photometric_interpretation", options["photometric_interpretation"]))
 

@@ -1,7 +1,8 @@
-"""An instance written anew in a native transfer syntax, for a peer that does not take its own.
+"""An instance written anew in another transfer syntax, for a peer that does not take its own.
 
-Nothing is compressed here. What was compressed without loss comes out as it went in; what was compressed with loss
-keeps the pixel values that its decoder gives, and goes on saying so in Lossy Image Compression (0028,2110).
+Nothing is compressed for that; an export may ask for HTJ2K without loss. What was compressed without loss comes out as
+it went in; what was compressed with loss keeps the pixel values that its decoder gives, and goes on saying so in Lossy
+Image Compression (0028,2110).
 """
 
 import struct
@@ -16,6 +17,8 @@ from pydicom.uid import UID
 
 from kiosk.errors import UnreadableObject
 from kiosk.imaging.spool import SpoolFile
+from kiosk.imaging.studies.codecs import decompress
+from kiosk.imaging.studies.compress import COMPRESSIONS, compress
 from kiosk.imaging.studies.lenient import lenient
 from kiosk.imaging.studies.syntaxes import (
     ALTERNATIVES,
@@ -53,18 +56,20 @@ class _Target(BufferedIOBase):
 
 
 def transcode(path: Path, transfer_syntax_uid: str, target: SpoolFile) -> None:
-    """Writes the object at `path` into `target` in one of ALTERNATIVES; its SOP Instance UID stays.
+    """Writes the object at `path` into `target` in one of ALTERNATIVES or COMPRESSIONS; its SOP Instance UID stays.
 
     Raises UnreadableObject with a sentence, and StorageFull.
     """
-    if transfer_syntax_uid not in ALTERNATIVES:
-        raise UnreadableObject("Objects are only ever written anew without compression.")
+    if transfer_syntax_uid not in (*ALTERNATIVES, *COMPRESSIONS):
+        raise UnreadableObject("Objects are only ever written anew without compression, or as HTJ2K without loss.")
     own = ""
     try:
         with lenient():
             dataset = dcmread(path)
             own = str(dataset.file_meta.TransferSyntaxUID)
             _decode(dataset, own)
+            if transfer_syntax_uid in COMPRESSIONS and "PixelData" in dataset:
+                compress(dataset, transfer_syntax_uid)
             dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
             dcmwrite(_Target(target), dataset, enforce_file_format=True)
     except _ERRORS as error:
@@ -75,7 +80,7 @@ def transcode(path: Path, transfer_syntax_uid: str, target: SpoolFile) -> None:
 def _decode(dataset: Dataset, own: str) -> None:
     if is_encapsulated(own):
         if "PixelData" in dataset:
-            dataset.decompress(as_rgb=False, generate_instance_uid=False)
+            decompress(dataset)
         if is_lossy(own):
             dataset.LossyImageCompression = "01"
     elif own == EXPLICIT_VR_BIG_ENDIAN:
