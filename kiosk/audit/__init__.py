@@ -30,16 +30,21 @@ It needs nothing of this project but `kiosk.errors`, `kiosk.clock` and `readers.
   one that it signed itself does not open.
 - `Retention(trail, RetentionRules(directory, keep_months), clock, deliveries)` seals each closed month into a file that
   `verify_segment` checks apart, and deletes only what is sealed, old and delivered; what stays begins at a signed
-  boundary (`beginning()`). `BadgeNaming` names badges in entries by UID, by a token of the site's, or by both.
+  boundary (`beginning()`). `WholeTrail(trail, retention.archive())` is both, to search in; each segment is checked
+  before it is read, and `unread` names what could not be looked into.
+- `BadgeNaming` names badges in entries by UID, by a token of the site's, or by both.
 - `verify(path, evidence=Evidence(public_key, anchors, first_mac_key=...))` re-hashes the file, checks signatures, MACs
   and recorded proofs, and names the first bad record. `verify_stored` does so through a client.
 - `export.jsonl`, `export.xml` and `export.show` turn records into lines, on request with patients masked.
 
 How it is made. h(n) = SHA-256(0x01 ‖ h(n-1) ‖ n ‖ SHA-256(0x00 ‖ body)), body = canonical JSON; h(0) binds the kiosk's
 id, a random nonce, the Ed25519 key of the checkpoints and the first MAC key. Each record carries HMAC(K(e), h(n)); each
-checkpoint is signed, names the one before it, and ends the epoch: K(e+1) replaces K(e) on the disk. What that is worth:
+checkpoint is signed, names the one before it and, by a digest, the acts that had begun and not ended, and ends the
+epoch: K(e+1) replaces K(e) on the disk. What that is worth:
 
 - A change, gap or insertion shows in the chain; one that was chained anew shows at the next checkpoint.
+- Which acts are open follows from the records since the last checkpoint and what that signs for: one that somebody
+  hides, or invents, keeps the trail closed. Whose an open act is (a living writer's, or not) is signed by nobody.
 - The end cut off, or the file put back, shows against an anchor or a head that somebody kept; put back without its
   keys, it shows at once, because the MAC key is ahead of it.
 - Who takes over the machine, signing key and all, writes what they like from then on, and can cut off what was anchored
@@ -52,12 +57,14 @@ Only keys, signatures and proofs need the `cryptography` package, and load it wh
 from kiosk.audit import codes, events, export, listing
 from kiosk.audit.acts import Act, Stay, acts, stays
 from kiosk.audit.anchor import AnchorError, AnchorSink, BehindAnchor, BrokenTrail, CalledAnchors, FileAnchors
+from kiosk.audit.archive import Archive, OpenArchive, SegmentFolder
 from kiosk.audit.badges import BadgeId, BadgeNaming
 from kiosk.audit.checkpoint import Checkpoint, Occasion
 from kiosk.audit.client import TrailClient
 from kiosk.audit.custody import Custody, Link, seal, trace
 from kiosk.audit.daemon import AuditDaemon, Counter
 from kiosk.audit.decode import RecordError
+from kiosk.audit.evidence import Evidence
 from kiosk.audit.identifier import encode_identifier
 from kiosk.audit.keeper import Keeper, KeeperRules
 from kiosk.audit.listing import chain_line, path_lines
@@ -82,9 +89,11 @@ from kiosk.audit.record_lines import record_fields, record_lines
 from kiosk.audit.retention import Delivery, Pruned, Retention, RetentionPort, RetentionRules
 from kiosk.audit.segment import Segment
 from kiosk.audit.selection import Selection, select, select_newest
+from kiosk.audit.standing import Surroundings, standing
 from kiosk.audit.trail import Trail, TrailRules
-from kiosk.audit.verify import Evidence, Verification, verify, verify_stored
+from kiosk.audit.verify import Verification, verify, verify_stored
 from kiosk.audit.verify_segment import verify_segment, verify_segments
+from kiosk.audit.whole_trail import Wanted, WholeTrail
 from kiosk.audit.xml import render
 
 __all__ = [
@@ -93,6 +102,7 @@ __all__ = [
     "Actor",
     "AnchorError",
     "AnchorSink",
+    "Archive",
     "AuditDaemon",
     "AuditMessage",
     "AuditSource",
@@ -119,6 +129,7 @@ __all__ = [
     "Node",
     "Notify",
     "Occasion",
+    "OpenArchive",
     "Outcome",
     "ParticipantObject",
     "PatientRef",
@@ -134,10 +145,12 @@ __all__ = [
     "RetentionPort",
     "RetentionRules",
     "Segment",
+    "SegmentFolder",
     "Selection",
     "SopClassCount",
     "Stay",
     "StudyRef",
+    "Surroundings",
     "Trail",
     "TrailClient",
     "TrailPort",
@@ -145,7 +158,9 @@ __all__ = [
     "TrailRules",
     "TrailStatus",
     "Verification",
+    "Wanted",
     "Who",
+    "WholeTrail",
     "acts",
     "chain_line",
     "codes",
@@ -160,6 +175,7 @@ __all__ = [
     "seal",
     "select",
     "select_newest",
+    "standing",
     "stays",
     "trace",
     "verify",

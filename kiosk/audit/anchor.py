@@ -166,15 +166,18 @@ class Anchoring:
     def __init__(self, sinks: Iterable[AnchorSink]) -> None:
         self._sinks = tuple(sinks)
         self._compared = [False] * len(self._sinks)
-        self._written = [0] * len(self._sinks)
-        self._at: datetime | None = None
+        self._written: list[Checkpoint | None] = [None] * len(self._sinks)
         self.fault = ""
         """Why the last sink that failed did; empty when all work."""
 
     @property
     def anchored(self) -> tuple[int, datetime | None]:
         """The number of the newest checkpoint that every sink has, 0 for none, and its time."""
-        return (min(self._written), self._at) if self._sinks else (0, None)
+        written = [checkpoint for checkpoint in self._written if checkpoint is not None]
+        if not written or len(written) < len(self._sinks):
+            return 0, None
+        least = min(written, key=lambda checkpoint: checkpoint.number)
+        return least.number, least.time
 
     def compare(self, trail: Anchored, *, again: bool = False) -> None:
         """Holds the trail against every sink that can be asked; raises BehindAnchor.
@@ -192,7 +195,7 @@ class Anchoring:
                 continue
             if found is not None:
                 compare(trail, found)
-                self._written[index] = found.number
+                self._written[index] = found
             self._compared[index] = True
 
     def publish(self, trail: Anchored, newest: Checkpoint | None) -> None:
@@ -201,16 +204,15 @@ class Anchoring:
         if newest is None:
             return
         for index, sink in enumerate(self._sinks):
-            if not self._compared[index] or self._written[index] >= newest.number:
+            known = self._written[index]
+            if not self._compared[index] or (known is not None and known.number >= newest.number):
                 continue
             try:
                 sink.write(newest)
             except (AnchorError, OSError) as error:
                 self.fault = str(error)
                 continue
-            self._written[index] = newest.number
-        if self._sinks and min(self._written) == newest.number:
-            self._at = newest.time
+            self._written[index] = newest
 
 
 def _parsed(line: bytes) -> Checkpoint | None:

@@ -43,6 +43,7 @@ class Attendant:
         self._living = living
         self._may_write = may_write
         self._retention = retention
+        self._archive = retention.archive() if retention else None
         self.writer = 0
 
     def serve(self) -> None:
@@ -56,6 +57,8 @@ class Attendant:
             pass
         finally:
             self._connection.close()
+            if self._archive is not None:
+                self._archive.close()
 
     def hang_up(self) -> None:
         """Ends the connection from another thread."""
@@ -112,10 +115,17 @@ class Attendant:
                 return {}
             case "boundary":
                 return wire.boundary_json(trail.boundary())
+            case "segment_rows":
+                return {"rows": [wire.row_json(row) for row in self._archived(request)]}
             case "segments" | "seal" | "prune":
                 return self._retain(verb, request)
             case _:
                 return wire.status_json(trail.status())
+
+    def _archived(self, request: Fields) -> tuple[store.Row, ...]:
+        if self._archive is None:
+            raise TrailError("This daemon keeps no segments.")
+        return self._archive.segment_rows(request.integer("number"), _first(request), _limit(request))
 
     def _retain(self, verb: str, request: Fields) -> Json:
         if self._retention is None:

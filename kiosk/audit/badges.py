@@ -76,7 +76,8 @@ class BadgeNaming:
         if self.badge_id is BadgeId.UID:
             return entry
         actor = replace(entry.actor, badge=self.names(entry.actor.badge))
-        return replace(entry, actor=actor, messages=tuple(map(self._message, entry.messages)))
+        messages, if_interrupted = (tuple(map(self._message, each)) for each in (entry.messages, entry.if_interrupted))
+        return replace(entry, actor=actor, messages=messages, if_interrupted=if_interrupted)
 
     def _message(self, message: AuditMessage) -> AuditMessage:
         return replace(

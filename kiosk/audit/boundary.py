@@ -1,24 +1,28 @@
 """Where a stored trail begins: at its genesis, or, once old records were deleted, at a boundary that its key signed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from kiosk.audit.canonical import dumps, parse_time, time_text
 from kiosk.audit.decode import Fields, RecordError, fields_of, loads
+from kiosk.audit.intents import Intent
 from kiosk.audit.signing import is_signed
 
-FORMAT = "kiosk-trail-boundary-1"
+FORMAT = "kiosk-trail-boundary-2"
 
 
 class Beginning(NamedTuple):
     """What comes before the first record: the place and hash of the record before it (0 and the genesis hash in front
-    of record 1), the number of the last checkpoint before it, and that one's digest (0 and the genesis hash again)."""
+    of record 1), the number of the last checkpoint before it, that one's digest (0 and the genesis hash again), and the
+    acts that have begun before it and not ended."""
 
     sequence: int
     hash: bytes
     checkpoint: int
     digest: bytes
+    intents: tuple[Intent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,9 @@ def beginning_json(beginning: Beginning, suffix: str = "") -> dict[str, object]:
         f"hash{suffix}": beginning.hash.hex(),
         f"checkpoint{suffix}": beginning.checkpoint,
         f"checkpoint_digest{suffix}": beginning.digest.hex(),
+        f"open_intents{suffix}": [
+            [intent.sequence, intent.hash.hex(), intent.act_id.decode("ascii")] for intent in beginning.intents
+        ],
     }
 
 
@@ -93,4 +100,14 @@ def beginning_of(fields: Fields, suffix: str = "") -> Beginning:
         fields.octets(f"hash{suffix}"),
         fields.integer(f"checkpoint{suffix}"),
         fields.octets(f"checkpoint_digest{suffix}"),
+        tuple(_intents(fields, f"open_intents{suffix}")),
     )
+
+
+def _intents(fields: Fields, key: str) -> Iterator[Intent]:
+    for item in fields.items(key):
+        match item:
+            case [int() as sequence, str() as value, str() as act_id] if act_id.isascii():
+                yield Intent(sequence, fields.unhex(key, value), act_id.encode("ascii"))
+            case _:
+                raise fields.wrong(key, "intents")

@@ -22,6 +22,7 @@ from kiosk.audit.message import (
 from kiosk.audit.record import Actor, ActorKind, Entry, Phase, Record, RecordedProof
 
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 REPLACEMENT: Final = "\ufffd"
 
@@ -99,9 +100,11 @@ def time_text(time: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """The time that `time_text` wrote; raises RecordError."""
     try:
-        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise RecordError("time: expected UTC with microseconds") from None
+        if TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
+    except ValueError:  # no such day
+        pass
+    raise RecordError("time: expected UTC with microseconds")
 
 
 def body_fields(entry: Entry, time: datetime, source: AuditSource) -> Json:
@@ -152,6 +155,7 @@ def entry_fields(entry: Entry) -> Json:
         patient=None
         if patient is None
         else {"id": _text(patient.patient_id), "issuer": _text(patient.issuer), "name": _text(patient.name)},
+        if_interrupted=[_message_json(message) for message in entry.if_interrupted],
     )
 
 
@@ -233,6 +237,7 @@ def _entry(top: Fields) -> Entry:
         proof=_proof(top.child("proof")) if "proof" in top else None,
         details=tuple(top.pairs("details")),
         patient=_patient(top.child("patient")) if "patient" in top else None,
+        if_interrupted=tuple(_message(item) for item in top.children("if_interrupted")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 HASH_SIZE = 32
 BODY_PREFIX = b"\x00"
 LINK_PREFIX = b"\x01"

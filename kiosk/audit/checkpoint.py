@@ -10,7 +10,7 @@ from kiosk.audit.decode import Fields, RecordError, fields_of, loads
 from kiosk.audit.record import Head
 from kiosk.audit.signing import is_signed
 
-FORMAT = "kiosk-trail-checkpoint-1"
+FORMAT = "kiosk-trail-checkpoint-2"
 
 
 class Occasion(Enum):
@@ -28,8 +28,9 @@ class Occasion(Enum):
 class Checkpoint:
     """The `number`-th checkpoint of a kiosk's trail: after record `sequence` its hash was `hash`. `time` is UTC.
 
-    `previous` is the SHA-256 of the body of the checkpoint before it, of the first one the genesis hash. `signature` is
-    Ed25519 over `body`.
+    `previous` is the SHA-256 of the body of the checkpoint before it, of the first one the genesis hash. `open_intents`
+    is the digest of the acts that had begun and not ended then (`OpenIntents.digest`). `signature` is Ed25519 over
+    `body`.
     """
 
     kiosk_id: str
@@ -39,6 +40,7 @@ class Checkpoint:
     time: datetime
     occasion: Occasion
     previous: bytes
+    open_intents: bytes
     signature: bytes = b""
 
     @property
@@ -96,6 +98,7 @@ class Checkpoint:
             "time": time_text(self.time),
             "occasion": self.occasion.value,
             "previous": self.previous.hex(),
+            "open_intents": self.open_intents.hex(),
         }
 
 
@@ -110,4 +113,5 @@ def _checkpoint(fields: Fields) -> Checkpoint:
         parse_time(fields.text("time")),
         fields.choice("occasion", Occasion),
         fields.octets("previous"),
+        fields.octets("open_intents"),
     )

@@ -51,10 +51,12 @@ class TrailClient:
     A connection that breaks is made again within `seconds`, and what was asked is asked again: an append carries a
     nonce by which the daemon knows it. What stays unanswered raises TrailError, and from then on everything is refused
     until `reopen()`. The client keeps the end of the trail in mind: a daemon that comes back without it is refused.
+    One that `reads_only` opens also where nothing can be recorded now, and says so by its `status`.
     """
 
-    def __init__(self, path: Path | str, seconds: float = SECONDS) -> None:
+    def __init__(self, path: Path | str, seconds: float = SECONDS, *, reads_only: bool = False) -> None:
         self._path = Path(path)
+        self._first = "head" if reads_only else "check"
         self._seconds = seconds
         self._mutex = RLock()
         self._writer = new_writer()
@@ -131,6 +133,20 @@ class TrailClient:
             answer = self._ask({"verb": "status"})
             return self._read(lambda: wire.status_of(answer))
 
+    def told(self) -> TrailStatus:
+        """What the daemon says of a trail that it may not have open; raises TrailError when it does not answer."""
+        with self._mutex, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+            connection.settimeout(CHECK_SECONDS)
+            try:
+                connection.connect(str(self._path))
+                frames.send(connection, frames.encode({"verb": "status"}, frames.LARGEST_REQUEST), CHECK_SECONDS)
+                answer = frames.receive(connection, frames.LARGEST_ANSWER, CHECK_SECONDS, CHECK_SECONDS)
+                if answer is None or "ok" not in answer:
+                    raise TrailError(SILENT)
+                return wire.status_of(answer.child("ok"))
+            except (OSError, ConnectionLost, RecordError):
+                raise TrailError(SILENT) from None
+
     def head(self) -> Head:
         """Place and hash of the last record; raises TrailError."""
         with self._mutex:
@@ -197,6 +213,13 @@ class TrailClient:
             answer = self._ask({"verb": "segments"})
             return self._read(lambda: wire.segments_of(answer))
 
+    def segment_rows(self, number: int, first: int, limit: int = store.BATCH) -> tuple[store.Row, ...]:
+        """At most `limit` records of a sealed segment, as they were stored; raises TrailError when it is not there."""
+        with self._mutex:
+            asked = {"verb": "segment_rows", "number": number, "first": first, "limit": min(limit, store.BATCH)}
+            answer = self._ask(asked, RETENTION_SECONDS)
+            return self._read(lambda: tuple(wire.rows_of(answer, "rows")))
+
     def seal(self, before: Month | None = None) -> tuple[Segment, ...]:
         """Has the daemon seal every closed month, or those before that one; raises TrailError."""
         with self._mutex:
@@ -212,7 +235,7 @@ class TrailClient:
     def _begin(self, seconds: float) -> None:
         self._failure = ""
         try:
-            self._ask({"verb": "check"}, seconds)
+            self._ask({"verb": self._first}, seconds)
         except TrailError as error:
             self._fail(str(error))
             raise

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from kiosk.audit import store
 from kiosk.audit.acts import Act, acts, is_login
 from kiosk.audit.chain import HASH_SIZE
+from kiosk.audit.kept import kept
 from kiosk.audit.message import Outcome, PatientRef
 from kiosk.audit.record import Record
 from kiosk.audit.selection import Selection, StoredRecords, detail, in_body, select, session_of, sift
@@ -23,6 +24,7 @@ QUERY: Final = "query"
 SERIES: Final = "open_series"
 PUSH: Final = "push"
 DELIVER: Final = "deliver"
+CONFIRM: Final = "confirm"
 BACK: Final = 4096
 """So many records before a tap its nonce may have been made: others are written while a card is asked."""
 
@@ -173,7 +175,9 @@ class _Path:
         self._taps = [act for act in session if act.entry.act == TAP]
         self._pins = [act for act in session if act.entry.act == PIN]
         self._query = next((act for act in around if act.entry.act_id == job.found_by), None)
-        self._others = [act for act in around if act.entry.act not in (PUSH, DELIVER) and _is_of(act, job)]
+        later = [act for act in around if act.entry.act not in (PUSH, DELIVER) and _is_of(act, job)]
+        self._confirmations = [act for act in later if act.entry.act == CONFIRM]
+        self._others = [act for act in later if act.entry.act != CONFIRM]
         self._links: list[Link] = []
         self._gaps: list[str] = []
 
@@ -190,6 +194,7 @@ class _Path:
             self._act(act.entry.act.replace("_", " "), act, "what was done with the push later")
         self._kept()
         self._is_one_person()
+        self._is_confirmed_in_turn()
         self._is_one_patient()
         person = next((record.entry.actor for record in self._job.records), None)
         return Custody(
@@ -306,12 +311,17 @@ class _Path:
             self._gaps.append(f"The delivery did not go through: {last.entry.summary.rstrip('.')}.")
 
     def _kept(self) -> None:
-        """What the destination took into its keeping (storage commitment), where that was asked."""
-        ended = [act.ended for act in (*self._job.deliveries, *self._others) if act.ended is not None]
-        told = [record for record in ended if detail(record.entry, "delivered") not in ("", "0")]
-        if told:
-            count = detail(told[-1].entry, "delivered")
-            self._link("commitment", told[-1], f"{self._job.destination} keeps {count} instances")
+        """What the destination said of keeping it, storage commitment or a list of its own, where that was asked."""
+        for act in self._confirmations:
+            self._act("confirm", act, "the confirmation")
+        told = [act.ended for act in (*self._job.deliveries, *self._confirmations) if act.ended is not None]
+        if not told:
+            return
+        last = max(told, key=lambda record: record.sequence)
+        found = kept(last.entry, self._job.destination)
+        for step, said in found.said:
+            self._link(step, last, said)
+        self._gaps.extend(found.gaps)
 
     def _is_one_person(self) -> None:
         """Everything was done by the one who was let in, with the badge that was tapped."""
@@ -325,6 +335,17 @@ class _Path:
         begun = [act.first for act in chosen if act.begun is not None]
         if begun != sorted(begun):
             self._gaps.append("The path does not lead forward: something was done before what it follows from.")
+
+    def _is_confirmed_in_turn(self) -> None:
+        """Confirmations are asked for in the name of the same person, and after something was delivered."""
+        if not self._confirmations:
+            return
+        known = {(act.entry.actor.user_id, act.entry.actor.badge) for act in self._job.deliveries}
+        asked = {(act.entry.actor.user_id, act.entry.actor.badge) for act in self._confirmations}
+        if known and asked != known:
+            self._gaps.append("Who confirmed the delivery is not who delivered.")
+        if self._job.deliveries and min(act.first for act in self._confirmations) < self._job.deliveries[0].first:
+            self._gaps.append("The confirmation stands before the delivery.")
 
     def _is_one_patient(self) -> None:
         patients: set[PatientRef] = {r.entry.patient for r in self._job.records if r.entry.patient is not None}

@@ -16,7 +16,7 @@ from kiosk.audit.record import Record
 from kiosk.audit.table import badge_text, outcome_text, patient_text, person_text, row, utc_text
 from kiosk.audit.xml import render
 
-WIDTHS: Final = (6, 20, 24, 40, 14, 12)
+WIDTHS: Final = (8, 20, 28, 40, 18, 12)
 HEADINGS: Final = ("No.", "Time (UTC)", "Person", "Badge", "Act", "Outcome", "What")
 
 

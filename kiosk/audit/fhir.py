@@ -4,6 +4,10 @@ BALP (profiles.ihe.net/ITI/BALP) speaks of RESTful acts; those of a kiosk are DI
 and what else its profiles Query, PatientRead and PatientCreate require is there: the interaction among the subtypes,
 client and server by their DICOM roles, each with its network address, the person as the requestor with a role from
 v3-ParticipationType, patient, query and data entities by FHIR's own codes. One resource for each message.
+
+None claims a profile of BALP (1.1.5) in `meta.profile`, for none is one: those of queries, reads and creates want the
+type "rest", an operation as FHIR defines it, which is all that ours lack; that of a disclosure at its source wants a
+recipient on the network, which a stick or a disc is not; the others are about consents, tokens and deletions by REST.
 """
 
 import json

@@ -26,19 +26,17 @@ from kiosk.audit.verify import Verification
 from readers.text import safe_text
 
 ACCESS_HEADINGS: Final = ("No.", "Time (UTC)", "Person", "Badge", "Outcome", "What")
-ACCESS_WIDTHS: Final = (6, 20, 28, 24, 12)
+ACCESS_WIDTHS: Final = (8, 20, 28, 40, 12)
 PATH_HEADINGS: Final = ("Step", "No.", "Time (UTC)", "Hash", "What")
-PATH_WIDTHS: Final = (10, 6, 20, 64)
+PATH_WIDTHS: Final = (12, 8, 20, 64)
 DAY_WIDTHS: Final = (10, 12, 12)
-FIELD_WIDTHS: Final = (22,)
-MORE: Final = "    "
-ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}
 DID: Final = {
     "query": ("query", "queries"),
     "open_study": ("study opened", "studies opened"),
     "open_series": ("series opened", "series opened"),
     "push": ("push", "pushes"),
     "deliver": ("delivery", "deliveries"),
+    "confirm": ("confirmation", "confirmations"),
 }
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

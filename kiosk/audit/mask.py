@@ -39,6 +39,7 @@ class Mask:
                 for key, value in entry.details
             ),
             patient=None if entry.patient is None else self._patient(entry.patient),
+            if_interrupted=tuple(self._message(message, words) for message in entry.if_interrupted),
         )
         return replace(record, entry=masked)
 
@@ -69,9 +70,10 @@ class Mask:
 
 def _words(entry: Entry) -> re.Pattern[str] | None:
     """What would name the patient in free text: the ID and the parts of the name, each as a word of its own."""
-    names = {item.name for message in entry.messages for item in message.objects if item.role == ROLE_PATIENT}
-    ids = {item.object_id for message in entry.messages for item in message.objects if item.role == ROLE_PATIENT}
-    accessions = {number for message in entry.messages for item in message.objects for number in item.accession_numbers}
+    objects = [item for message in (*entry.messages, *entry.if_interrupted) for item in message.objects]
+    names = {item.name for item in objects if item.role == ROLE_PATIENT}
+    ids = {item.object_id for item in objects if item.role == ROLE_PATIENT}
+    accessions = {number for item in objects for number in item.accession_numbers}
     if entry.patient is not None:
         names.add(entry.patient.name)
         ids.add(entry.patient.patient_id)

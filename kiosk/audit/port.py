@@ -18,7 +18,8 @@ class TrailStatus:
 
     `checkpoint` is the newest, None before the first. `anchored` is the number of the newest checkpoint that is kept
     elsewhere too (0: none), `anchored_at` its time, `anchor_fault` why a sink does not take them. Bytes are free bytes
-    of the trail's disk and what is kept of them.
+    of the trail's disk and what is kept of them. `begun_anew` is when this trail took the place of another one that is
+    gone; None where it did not.
     """
 
     kiosk_id: str
@@ -30,6 +31,7 @@ class TrailStatus:
     anchored: int = 0
     anchored_at: datetime | None = None
     anchor_fault: str = ""
+    begun_anew: datetime | None = None
 
     @property
     def unsealed(self) -> int:

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
-from kiosk.audit import reading, store
+from kiosk.audit import reading, retained, store
 from kiosk.audit.boundary import Beginning
 from kiosk.audit.checkpoint import Checkpoint
 from kiosk.audit.record import Head, Record
+from kiosk.audit.segment import Segment
 from kiosk.errors import TrailError
 
 Answer = TypeVar("Answer")
@@ -117,9 +118,21 @@ class ReadOnlyTrail:
         """At most `limit` checkpoints from number `first` on, as they are stored."""
         return self._read(lambda connection: tuple(store.checkpoint_rows(connection, first, min(limit, store.BATCH))))
 
+    def segments(self) -> tuple[Segment, ...]:
+        """Every segment that was ever sealed."""
+        return self._read(lambda connection: tuple(map(reading.segment_of, retained.segments(connection))))
+
     def open_intents(self) -> tuple[Record, ...]:
         """Intents that no outcome followed, oldest first."""
-        return self._read(reading.open_intents)
+
+        def question(connection: sqlite3.Connection) -> tuple[Record, ...]:
+            connection.execute("BEGIN")  # notes and records of one moment, whatever a kiosk appends meanwhile
+            try:
+                return reading.open_intents(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
+        return self._read(question)
 
     def _stretch(self, start: int, stop: int) -> tuple[Record, ...]:
         return self._read(lambda connection: tuple(reading.records(connection, start, stop)))

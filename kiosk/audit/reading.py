@@ -1,13 +1,14 @@
 """Stored rows as records: what a trail that is written and one that is only read have in common."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from kiosk.audit import retained, store
+from kiosk.audit import noted, retained, store
 from kiosk.audit.canonical import decode_body
 from kiosk.audit.checkpoint import Checkpoint
 from kiosk.audit.decode import RecordError
-from kiosk.audit.record import Phase, Record
+from kiosk.audit.record import Record
+from kiosk.audit.segment import Segment
 from kiosk.errors import TrailError
 
 
@@ -50,18 +51,24 @@ def of_rows(rows: Iterable[store.Row], previous: bytes, first: int) -> tuple[Rec
     return tuple(found)
 
 
-def open_intents(connection: sqlite3.Connection, is_left: Callable[[int], bool] = lambda _: True) -> tuple[Record, ...]:
-    """Intents that no outcome followed and whose writer `is_left`, oldest first; raises TrailError when what is noted
-    as one is none."""
-    found = []
-    for sequence, writer in store.open_intents(connection):
-        if not is_left(writer):
-            continue
-        for record in records(connection, sequence, sequence):
-            if record.entry.phase is not Phase.INTENT:
-                raise TrailError(f"Record {sequence} of the audit trail is noted as an open intent and is none.")
-            found.append(record)
-    return tuple(found)
+def open_intents(connection: sqlite3.Connection) -> tuple[Record, ...]:
+    """Intents that no outcome followed, oldest first, inside one transaction; raises TrailError when what is noted of
+    them is not what the records say."""
+    number = store.last_checkpoint(connection)
+    sealed = checkpoint_of(store.checkpoint_rows(connection, number, 1)[0]) if number else None
+    found = noted.open_intents(connection, sealed, store.head(connection).sequence)
+    return tuple(record for intent in found.all for record in records(connection, intent.sequence, intent.sequence))
+
+
+def segment_of(row: retained.SegmentRow) -> Segment:
+    """The segment that a row notes; raises TrailError naming it when it cannot be read, or is another one."""
+    try:
+        segment = Segment.from_line(row.line)
+    except RecordError as error:
+        raise TrailError(f"Segment {row.number} of the audit trail cannot be read: {error}.") from None
+    if (segment.number, segment.last.sequence, segment.last.checkpoint) != row[:3]:
+        raise TrailError(f"Segment {row.number} of the audit trail is not the one that was sealed.")
+    return segment
 
 
 def checkpoint_of(row: store.CheckpointRow) -> Checkpoint:

@@ -50,7 +50,9 @@ class Entry:
     """What is appended. `summary` is one sentence for people and names no patient: `patient` does.
 
     `details` are (key, value) pairs in the writer's order; keys that begin with "key." hold what somebody searched for
-    and are masked like a patient. Raises ValueError for an outcome without its indicator.
+    and are masked like a patient. `if_interrupted` are the messages that an INTENT leaves to its outcome in case that a
+    crash keeps the act from having one of its own; nothing is delivered of them before. Raises ValueError for an
+    outcome without its indicator.
     """
 
     act: str
@@ -63,6 +65,7 @@ class Entry:
     proof: RecordedProof | None = None
     details: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     patient: PatientRef | None = None
+    if_interrupted: tuple[AuditMessage, ...] = ()
 
     def __post_init__(self) -> None:
         if self.phase is Phase.OUTCOME and self.outcome is None:

@@ -8,16 +8,19 @@ from kiosk.audit.message import ActiveParticipant, AuditMessage, Code, Participa
 from kiosk.audit.record import Record
 from kiosk.audit.selection import session_of
 from kiosk.audit.table import OUTCOME_WORDS, badge_text, outcome_text, patient_text, person_text, row, utc_text
+from readers.text import cell_width, safe_text
 
-FIELD_WIDTHS: Final = (22,)
+FIELD_WIDTH: Final = 22
 MORE: Final = "    "
 ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}
 
 
 def record_lines(record: Record) -> Iterator[str]:
     """The fields of a record, a line each."""
-    for name, text in record_fields(record):
-        yield row((name, text), FIELD_WIDTHS) if name else ""
+    fields = tuple(record_fields(record))
+    width = max(FIELD_WIDTH, *(cell_width(safe_text(name)) for name, _ in fields))
+    for name, text in fields:
+        yield row((name, text), (width,)) if name else ""
 
 
 def record_fields(record: Record) -> Iterator[tuple[str, str]]:
@@ -35,6 +38,7 @@ def record_fields(record: Record) -> Iterator[tuple[str, str]]:
         ("Patient", patient_text(entry.patient) if entry.patient else ""),
         *(pair for pair in entry.details if pair[0] != "session"),
         ("Proof", f"{proof.algorithm}, a signature of {len(proof.signature)} octets" if proof else ""),
+        ("If interrupted", f"{len(entry.if_interrupted)} DICOM audit messages" if entry.if_interrupted else ""),
         ("Act ID", entry.act_id),
         ("Hash", record.hash.hex()),
         ("Follows", record.previous_hash.hex()),

@@ -118,9 +118,3 @@ def segments(connection: sqlite3.Connection, first: int = 1) -> list[SegmentRow]
 def add_segment(connection: sqlite3.Connection, row: SegmentRow) -> None:
     """Notes that a segment is sealed, inside the caller's transaction."""
     connection.execute("INSERT INTO segment VALUES (?, ?, ?, ?)", row)
-
-
-def first_open_intent(connection: sqlite3.Connection) -> int | None:
-    """The place of the oldest act that has not ended."""
-    (place,) = connection.execute("SELECT min(sequence) FROM open_intent").fetchone()
-    return None if place is None else int(place)

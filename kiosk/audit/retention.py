@@ -14,8 +14,10 @@ from threading import RLock
 from typing import Final, Protocol
 
 from kiosk.audit import events, retained
+from kiosk.audit.archive import SegmentFolder
 from kiosk.audit.boundary import Boundary
 from kiosk.audit.checkpoint import Occasion
+from kiosk.audit.evidence import Evidence
 from kiosk.audit.message import Outcome
 from kiosk.audit.month import Month
 from kiosk.audit.participants import Node, Who
@@ -24,7 +26,6 @@ from kiosk.audit.sealing import Sealing
 from kiosk.audit.segment import Segment
 from kiosk.audit.segment_file import SegmentFile
 from kiosk.audit.trail import Trail
-from kiosk.audit.verify import Evidence
 from kiosk.audit.verify_segment import verify_segment
 from kiosk.clock import Clock
 from kiosk.errors import TrailError
@@ -99,6 +100,10 @@ class Retention:
     def segments(self) -> tuple[Segment, ...]:
         """Every segment that was ever sealed, also of records that are deleted."""
         return self._sealing.segments()
+
+    def archive(self) -> SegmentFolder:
+        """The segments to read in, for one reader."""
+        return SegmentFolder(self._rules.directory, self.segments)
 
     def path(self, segment: Segment) -> Path:
         """Where its file was put."""
@@ -189,7 +194,7 @@ class Retention:
                 return f"how far {delivery.name} has come cannot be told ({error})."
             if delivered <= last:  # one more: what it is sent next must have one before it
                 return f"{delivery.name} has records up to {delivered} only."
-        place = self._trail.within(lambda file: retained.first_open_intent(file.connection))
+        place = self._trail.within(lambda file: file.first_open_intent())
         if place is not None and place <= last:
             return f"the act of record {place} has not ended."
         return ""

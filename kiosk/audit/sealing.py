@@ -6,16 +6,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from kiosk.audit import retained, store
+from kiosk.audit import reading, retained, store
 from kiosk.audit.boundary import Beginning
 from kiosk.audit.canonical import decode_body
 from kiosk.audit.chain import link
 from kiosk.audit.decode import RecordError
+from kiosk.audit.evidence import Evidence
+from kiosk.audit.intents import OpenIntents
 from kiosk.audit.month import Month
 from kiosk.audit.segment import Segment
 from kiosk.audit.segment_file import SegmentFile, write_segment
 from kiosk.audit.trail import Trail
-from kiosk.audit.verify import Evidence
 from kiosk.audit.verify_segment import verify_segment
 from kiosk.clock import Clock
 from kiosk.errors import TrailError
@@ -38,7 +39,7 @@ class Sealing:
 
     def segments(self) -> tuple[Segment, ...]:
         """Every segment that was ever sealed, also of records that are deleted."""
-        return tuple(map(_segment, self._trail.within(lambda file: retained.segments(file.connection))))
+        return tuple(map(reading.segment_of, self._trail.within(lambda file: retained.segments(file.connection))))
 
     def path(self, segment: Segment) -> Path:
         """Where its file was put."""
@@ -68,16 +69,18 @@ class Sealing:
 
     def _end(self, start: Beginning, month: Month) -> Beginning:
         """The last record and checkpoint of that month."""
-        place, value, checkpoint, digest = start
+        place, value, checkpoint, digest, before = start
+        intents = OpenIntents(before)
         for row in self._rows(place):
             if month < _month(row):
                 break
             if row.sequence != place + 1 or link(value, row.sequence, row.body) != row.hash:
                 raise TrailError(f"The audit trail is broken at record {place + 1}: nothing is sealed.")
             place, value = row.sequence, row.hash
+            intents.take(place, row.body, value)
         for made in self._checkpoints(checkpoint, place):
             checkpoint, digest = made.number, sha256(made.body).digest()
-        return Beginning(place, value, checkpoint, digest)
+        return Beginning(place, value, checkpoint, digest, intents.all)
 
     def _left(self, wanted: Segment) -> Segment | None:
         """The file that a crash left between writing and noting it, when it is whole and what is wanted."""
@@ -136,13 +139,3 @@ def _month(row: store.Row) -> Month:
         return Month.of(decode_body(row.body)[1])
     except RecordError as error:
         raise TrailError(f"Record {row.sequence} of the audit trail cannot be read: {error}.") from None
-
-
-def _segment(row: retained.SegmentRow) -> Segment:
-    try:
-        segment = Segment.from_line(row.line)
-    except RecordError as error:
-        raise TrailError(f"Segment {row.number} of the audit trail cannot be read: {error}.") from None
-    if (segment.number, segment.last.sequence, segment.last.checkpoint) != row[:3]:
-        raise TrailError(f"Segment {row.number} of the audit trail is not the one that was sealed.")
-    return segment

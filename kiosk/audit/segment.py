@@ -12,7 +12,7 @@ from kiosk.audit.month import Month
 from kiosk.audit.signing import is_signed
 from kiosk.audit.store import Identity
 
-FORMAT = "kiosk-trail-segment-1"
+FORMAT = "kiosk-trail-segment-2"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Most records are passed over by looking for a few octets in their bodies; only w
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +18,11 @@ from kiosk.audit.canonical import time_text
 from kiosk.audit.codes import STUDY_INSTANCE_UID
 from kiosk.audit.message import Outcome
 from kiosk.audit.record import Entry, Head, Phase, Record
+from kiosk.audit.whole_trail import Stretch, WholeTrail
 from kiosk.errors import TrailError
 
+KEPT: Final = 1024
+"""Records in memory at a time, where a month is read forwards to tell its newest ones first."""
 STUDY: Final = "study"
 
 # A canonical body ends with its time: "time":"2026-11-22T20:15:03.123456Z"}
@@ -27,6 +31,8 @@ TIME_FIELD: Final = slice(-37, -29)
 TIME_VALUE: Final = slice(-29, -2)
 
 MayMatch = Callable[[bytes], bool]
+Linked = tuple[store.Row, bytes]
+"""A record as it is stored, and the hash that it follows."""
 
 
 class StoredRecords(Protocol):
@@ -158,18 +164,10 @@ def sift(
     cancel: Event | None = None,
 ) -> Iterator[Record]:
     """The records whose bodies may match, oldest first. Raises TrailError, also for one that is not there."""
-    end = trail.head().sequence
-    beginning = trail.beginning()
-    end, first = end if last is None else min(last, end), max(first, beginning.sequence + 1)
-    if first > end:
-        return
-    previous = beginning.hash if first == beginning.sequence + 1 else _hash_at(trail, first - 1)
-    while first <= end and not (cancel and cancel.is_set()):
-        rows = trail.rows(first, min(store.BATCH, end - first + 1))
-        if not rows:
-            raise _missing(first)
-        yield from _records(rows, first, previous, may_match)
-        first, previous = rows[-1].sequence + 1, rows[-1].hash
+    end = trail.head().sequence if last is None else last
+    for stretch in _stretches(trail):
+        for row, previous in _sift(trail, may_match, stretch, first, end, cancel):
+            yield reading.record_of(row, previous)
 
 
 def select_newest(
@@ -179,16 +177,17 @@ def select_newest(
     cancel: Event | None = None,
 ) -> Iterator[Record]:
     """The wanted records before the one of that number, by default before the end, newest first. Raises TrailError."""
-    stop = trail.head().sequence + 1 if before is None else before
-    first = trail.beginning().sequence + 1
-    while stop > first and not (cancel and cancel.is_set()):
-        start = max(first, stop - store.BATCH)
-        found: list[Record] = []
-        for record in sift(trail, selection.may_match, start, stop - 1, cancel):
-            if selection.takes(record):
-                found.append(record)
-        yield from reversed(found)
-        stop = start
+    end = trail.head().sequence + 1 if before is None else before
+    for stretch in _stretches(trail, newest_first=True):
+        stop = min(end, stretch.last + 1)
+        while stop > stretch.first and not (cancel and cancel.is_set()):
+            start = stretch.first if stretch.sealed else max(stretch.first, stop - store.BATCH)
+            found = deque(_sift(trail, selection.may_match, stretch, start, stop - 1, cancel), KEPT)
+            stop = found[0][0].sequence if len(found) == KEPT else start
+            for row, previous in reversed(found):
+                record = reading.record_of(row, previous)
+                if selection.takes(record):
+                    yield record
 
 
 def studies_of(entry: Entry) -> frozenset[str]:
@@ -216,12 +215,35 @@ def is_end(entry: Entry) -> bool:
     return entry.phase is not Phase.INTENT
 
 
-def _records(rows: Iterable[store.Row], first: int, previous: bytes, may_match: MayMatch) -> Iterator[Record]:
+def _stretches(trail: StoredRecords, *, newest_first: bool = False) -> Iterator[Stretch]:
+    if isinstance(trail, WholeTrail):
+        return trail.stretches(newest_first=newest_first)
+    beginning = trail.beginning()
+    return iter((Stretch(beginning.sequence + 1, trail.head().sequence, beginning.hash),))
+
+
+def _sift(
+    trail: StoredRecords, may_match: MayMatch, stretch: Stretch, first: int, last: int, cancel: Event | None
+) -> Iterator[Linked]:
+    """What may match in one stretch, as it is stored."""
+    first, last = max(first, stretch.first), min(last, stretch.last)
+    if first > last:
+        return
+    previous = stretch.hash if first == stretch.first else _hash_at(trail, first - 1)
+    while first <= last and not (cancel and cancel.is_set()):
+        rows = trail.rows(first, min(store.BATCH, last - first + 1))
+        if not rows:
+            raise _missing(first)
+        yield from _linked(rows, first, previous, may_match)
+        first, previous = rows[-1].sequence + 1, rows[-1].hash
+
+
+def _linked(rows: Iterable[store.Row], first: int, previous: bytes, may_match: MayMatch) -> Iterator[Linked]:
     for place, row in enumerate(rows, first):
         if row.sequence != place:
             raise _missing(place)
         if may_match(row.body):
-            yield reading.record_of(row, previous)
+            yield row, previous
         previous = row.hash
 
 

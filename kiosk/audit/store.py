@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -29,9 +29,9 @@ SCHEMA: Final = (
     "CREATE TABLE head (sequence INTEGER NOT NULL, hash BLOB NOT NULL)",
     """CREATE TABLE checkpoint (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, body BLOB NOT NULL,
        signature BLOB NOT NULL, mac BLOB NOT NULL)""",
-    # Which intents wait for their outcome, and of whom: found by their place, not by reading the whole trail.
-    "CREATE TABLE open_intent (sequence INTEGER PRIMARY KEY, act_id TEXT NOT NULL, writer INTEGER NOT NULL)",
-    "CREATE INDEX open_intent_act ON open_intent (act_id)",
+    # Which intents may wait for their outcome, and whose they are: those that were open at the last checkpoint, which
+    # signs for them, and those since. What they are, and which of them are open, the records say (see OpenIntents).
+    "CREATE TABLE open_intent (sequence INTEGER PRIMARY KEY, writer INTEGER NOT NULL)",
     # What the last records were sent as, so that one whose receipt got lost is not recorded twice.
     "CREATE TABLE accepted (sequence INTEGER PRIMARY KEY, nonce BLOB NOT NULL)",
     """CREATE TRIGGER record_is_next BEFORE INSERT ON record
@@ -94,8 +94,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def create(connection: sqlite3.Connection, identity: Identity) -> None:
-    """Makes the schema and the genesis in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
+    """Makes the schema and the genesis, inside the caller's transaction."""
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(
@@ -104,7 +103,6 @@ def create(connection: sqlite3.Connection, identity: Identity) -> None:
     )
     connection.execute("INSERT INTO head VALUES (0, ?)", (identity.genesis,))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("COMMIT")
 
 
 def schema_is_whole(connection: sqlite3.Connection) -> bool:
@@ -143,20 +141,20 @@ def insert(connection: sqlite3.Connection, row: Row) -> None:
     connection.execute("UPDATE head SET sequence = ?, hash = ?", (row.sequence, row.hash))
 
 
-def open_intent(connection: sqlite3.Connection, sequence: int, act_id: str, writer: int) -> None:
-    """Notes that the act of this record has begun."""
-    connection.execute("INSERT INTO open_intent VALUES (?, ?, ?)", (sequence, act_id, writer))
+def note(connection: sqlite3.Connection, sequence: int, writer: int) -> None:
+    """Notes that the act of this record has begun, and whose it is."""
+    connection.execute("INSERT INTO open_intent VALUES (?, ?)", (sequence, writer))
 
 
-def close_intent(connection: sqlite3.Connection, act_id: str) -> None:
-    """Notes that the act has ended."""
-    connection.execute("DELETE FROM open_intent WHERE act_id = ?", (act_id,))
+def forget(connection: sqlite3.Connection, places: Iterable[int]) -> None:
+    """Notes no longer that the acts of these records have begun: they have ended, and a checkpoint signs for it."""
+    connection.executemany("DELETE FROM open_intent WHERE sequence = ?", ((place,) for place in places))
 
 
-def open_intents(connection: sqlite3.Connection) -> list[tuple[int, int]]:
-    """The places of intents without an outcome and whose they are, oldest first."""
+def noted(connection: sqlite3.Connection) -> dict[int, int]:
+    """The writers of the intents that are noted, by their places, oldest first."""
     rows = connection.execute("SELECT sequence, writer FROM open_intent ORDER BY sequence")
-    return [(int(sequence), int(writer)) for sequence, writer in rows]
+    return {int(sequence): int(writer) for sequence, writer in rows}
 
 
 def accept(connection: sqlite3.Connection, sequence: int, nonce: bytes) -> None:

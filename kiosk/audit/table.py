@@ -6,7 +6,7 @@ from typing import Final
 
 from kiosk.audit.message import Outcome, PatientRef
 from kiosk.audit.record import Actor, Entry, Phase
-from readers.text import cell_width, safe_text
+from readers.text import cell_width, clip, safe_text
 
 NO_BADGE: Final = "-"
 GAP: Final = "  "
@@ -21,10 +21,18 @@ OUTCOME_WORDS: Final = {
 
 
 def row(cells: Sequence[str], widths: Iterable[int]) -> str:
-    """The cells beside each other; each but the last takes at least its width. One printable line."""
+    """The cells beside each other on one printable line; each but the last takes exactly its width in terminal cells.
+
+    What is longer ends in an ellipsis: the formats for machines have it whole.
+    """
     *columns, last = (safe_text(cell, LONGEST_CELL) for cell in cells)
-    padded = (text + " " * max(0, width - cell_width(text)) for text, width in zip(columns, widths, strict=True))
-    return GAP.join((*padded, last)).rstrip()
+    fitted = (_fitted(text, width) for text, width in zip(columns, widths, strict=True))
+    return GAP.join((*fitted, last)).rstrip()
+
+
+def _fitted(text: str, width: int) -> str:
+    shown = clip(text, width)
+    return shown + " " * (width - cell_width(shown))
 
 
 def utc_text(time: datetime) -> str:

@@ -1,17 +1,16 @@
 """The trail: one chained, append-only file, whose writers take turns."""
 
 import sqlite3
-import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Final, TypeVar
 
-from kiosk.audit import codes, events, reading, retained, store
+from kiosk.audit import codes, own_records, reading, retained, store
 from kiosk.audit.anchor import Anchoring, AnchorSink, BrokenTrail
 from kiosk.audit.ballast import Ballast
 from kiosk.audit.boundary import Beginning, Boundary
@@ -21,10 +20,9 @@ from kiosk.audit.clock_watch import ClockWatch
 from kiosk.audit.disk import free_bytes
 from kiosk.audit.lock_file import DAEMON
 from kiosk.audit.message import AuditSource, Outcome
-from kiosk.audit.participants import Node, Who
 from kiosk.audit.port import TrailStatus
 from kiosk.audit.read_only import ReadOnlyTrail
-from kiosk.audit.record import Actor, Entry, Head, Phase, Receipt, Record
+from kiosk.audit.record import Entry, Head, Receipt, Record
 from kiosk.audit.trail_error import as_trail_error, sentence
 from kiosk.audit.trail_file import TrailFile
 from kiosk.clock import Clock
@@ -64,7 +62,7 @@ class Trail:
     Whatever fails while appending raises TrailError with a sentence for the screen; from then on every append is
     refused until `reopen()` has gone through. Where the disk is full or the clock was moved, a last record says so.
     `keys` is the directory of the signing key and the MAC key; left out, it lies beside the file. Of those that are to
-    be `alone`, only one opens a file.
+    be `alone`, only one opens a file. Where there `was_one` before, a file that has to be made says so.
     """
 
     def __init__(
@@ -79,6 +77,7 @@ class Trail:
         anchors: Sequence[AnchorSink] = (),
         rules: TrailRules | None = None,
         alone: bool = False,
+        was_one: bool = False,
     ) -> None:
         self._path = Path(path).absolute()
         self._rules = rules or TrailRules()
@@ -94,6 +93,8 @@ class Trail:
         )
         self._anchoring = Anchoring(anchors)
         self._alone = alone
+        self._opening = self._begin_anew if was_one else None
+        self._begun_anew: datetime | None = None
         self._file: TrailFile | None = None
         self._was_full = False
         self._failure = "The audit trail is not open."
@@ -125,7 +126,7 @@ class Trail:
         with self._mutex:
             if self._file is not None:
                 return
-            file = TrailFile(self._path, self._kiosk_id, self._keys)
+            file = TrailFile(self._path, self._kiosk_id, self._keys, self._opening)
             try:
                 file.open()
                 if self._alone and not file.lock(DAEMON):
@@ -135,6 +136,7 @@ class Trail:
                 # A little more than is needed to go on: else what the stop itself freed would start it again.
                 self._require_room(self._reserve_bytes >> 6 if self._was_full else 0)
                 self._watch.look(file.last_time)
+                self._begun_anew = own_records.begun_anew_at(store.page(file.connection, 1, 1))
             except FAILURES as error:
                 file.close()
                 self._failure = sentence("opened", error)
@@ -227,6 +229,7 @@ class Trail:
                 number,
                 at,
                 self._anchoring.fault,
+                self._begun_anew,
             )
 
     def anchor(self) -> None:
@@ -317,9 +320,10 @@ class Trail:
     def open_intents(self, own: int | None = None, living: Collection[int] = ()) -> tuple[Record, ...]:
         """Intents that no outcome followed, oldest first: our own, and those of writers that are gone. Those of another
         process that lives are its own business, as are those of `living` for whoever asks as writer `own`."""
-        with self._mutex, as_trail_error("read"):
-            file = self._opened()
-            return file.open_intents(file.writer if own is None else own, living)
+        with self._mutex:
+            file = self._working()
+            with self._failing(file), file.transaction():
+                return file.open_intents(file.writer if own is None else own, living)
 
     def _opened(self) -> TrailFile:
         if self._file is None:
@@ -356,7 +360,8 @@ class Trail:
             self._ballast.drop()
             with file.transaction():
                 now = self._watch.reckoned(file.last_time)
-                entry = self._recording(Outcome.MAJOR, f"Audit recording stopped: {self._failure}")
+                said = f"Audit recording stopped: {self._failure}"
+                entry = own_records.recording(self._source, self.uri, Outcome.MAJOR, said)
                 file.add(encode_body(entry, now, self._source), entry, now, file.writer, None)
                 file.seal(Occasion.FAULT, now)
 
@@ -365,13 +370,12 @@ class Trail:
         with self._mutex:
             why = self._failure
             self.reopen()
-            self.append(self._recording(Outcome.SUCCESS, f"Audit recording goes on after: {why}"))
+            said = f"Audit recording goes on after: {why}"
+            self.append(own_records.recording(self._source, self.uri, Outcome.SUCCESS, said))
 
-    def _recording(self, outcome: Outcome, said: str) -> Entry:
-        process = Node(self._source.source_id)
-        messages = events.audit_recording(Who("system"), outcome is not Outcome.SUCCESS, self.uri, said, process)
-        actor = Actor("system", "system", "")
-        return Entry("audit_recording", uuid.uuid4().hex, Phase.EVENT, actor, said, outcome, messages)
+    def _begin_anew(self) -> tuple[bytes, Entry, datetime]:
+        entry, now = own_records.begun_anew(self._source, self.uri), self._clock.now()
+        return encode_body(entry, now, self._source), entry, now
 
     def _require_room(self, more: int = 0) -> None:
         free = free_bytes(self._path.parent)

@@ -2,23 +2,27 @@
 
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from kiosk.audit import reading, store
+from kiosk.audit import noted, reading, store
 from kiosk.audit.anchor import BrokenTrail
 from kiosk.audit.boundary import Beginning
 from kiosk.audit.chain import link
 from kiosk.audit.checkpoint import Checkpoint, Occasion
 from kiosk.audit.disk import make_private, sync_directory
+from kiosk.audit.intents import OpenIntents
 from kiosk.audit.lock_file import KEY, MAKING, LockFile, new_writer
 from kiosk.audit.mac_key import BEHIND_ITS_KEY, MacKey, MacKeyFile, commitment
 from kiosk.audit.record import Entry, Head, Phase, Record
 from kiosk.audit.signing import SigningKey
 from kiosk.errors import TrailError
+
+Opening = Callable[[], tuple[bytes, Entry, datetime]]
+"""What a file that has to be made begins with: the body of its first record, its entry and its time."""
 
 TAIL: Final = 256
 BUSY_SECONDS: Final = 2.0
@@ -33,8 +37,9 @@ class TrailFile:
     Every method may raise TrailError, sqlite3.Error or OSError; BrokenTrail means that the file is not to be trusted.
     """
 
-    def __init__(self, path: Path, kiosk_id: str, keys: Path) -> None:
+    def __init__(self, path: Path, kiosk_id: str, keys: Path, opening: Opening | None = None) -> None:
         self._path = path
+        self._opening = opening
         self.kiosk_id = kiosk_id
         self._keys = keys
         self._mac_file = MacKeyFile(keys / MAC_KEY)
@@ -48,10 +53,12 @@ class TrailFile:
         self.last_time: datetime | None = None
         self.sealed: Checkpoint | None = None
         self._accepted: dict[bytes, int] = {}
+        self._intents = OpenIntents()
 
     def open(self) -> None:
         """Takes the file, making it and its keys (0600, in directories 0700) when there are none, and checks its end:
-        the last records chain up to the head, those since the last checkpoint carry their MAC."""
+        the last records chain up to the head, those since the last checkpoint carry their MAC, and what is noted of
+        acts that have not ended is what that checkpoint signs for and the records since say."""
         self._path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         make_private(self._path)
         self._lock.open()
@@ -115,7 +122,8 @@ class TrailFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Begins at the end as it is now, others' records checked; what is added in the block is durable after it."""
-        known, connection = (self._head, self._mac, self.last_time, self.sealed), self.connection
+        known, intents = (self._head, self._mac, self.last_time, self.sealed), self._intents.copy()
+        connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._catch_up(connection)
@@ -124,6 +132,7 @@ class TrailFile:
             connection.execute("COMMIT")
         except BaseException:
             self._head, self._mac, self.last_time, self.sealed = known
+            self._intents = intents
             self._accepted = {sent: place for sent, place in self._accepted.items() if place <= known[0].sequence}
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -137,10 +146,9 @@ class TrailFile:
         sequence = self._head.sequence + 1
         value = link(self._head.hash, sequence, body)
         store.insert(self.connection, store.Row(sequence, body, value, self._mac.record(value)))
+        self._intents.take(sequence, body, value)
         if entry.phase is Phase.INTENT:
-            store.open_intent(self.connection, sequence, entry.act_id, writer)
-        elif entry.phase is Phase.OUTCOME:
-            store.close_intent(self.connection, entry.act_id)
+            store.note(self.connection, sequence, writer)
         if nonce is not None:
             store.accept(self.connection, sequence, nonce)
             self._accepted[nonce] = sequence
@@ -160,6 +168,7 @@ class TrailFile:
             time,
             occasion,
             before.digest if before else store.identity(self.connection).genesis,
+            self._intents.digest,
         )
         body = unsigned.body
         checkpoint = unsigned.signed(self._signer().sign(body))
@@ -167,6 +176,7 @@ class TrailFile:
             checkpoint.number, checkpoint.sequence, body, checkpoint.signature, self._mac.checkpoint(body)
         )
         store.insert_checkpoint(self.connection, row)
+        store.forget(self.connection, self._intents.seal())
         self._mac, self.sealed = self._mac.at(checkpoint.number), checkpoint
         return checkpoint
 
@@ -176,12 +186,21 @@ class TrailFile:
         return None if sequence is None else next(reading.records(self.connection, sequence, sequence))
 
     def open_intents(self, own: int, living: Collection[int]) -> tuple[Record, ...]:
-        """Intents without an outcome: of writer `own`, and of those that are gone; not of others that live."""
+        """Intents without an outcome: of writer `own`, and of those that are gone; not of others that live. Inside a
+        transaction."""
 
         def is_left(writer: int) -> bool:
             return writer == own or not (writer in living or self._is_alive(writer))
 
-        return reading.open_intents(self.connection, is_left)
+        writers = store.noted(self.connection)
+        if said := noted.difference(writers, self._intents):
+            raise BrokenTrail(said)
+        places = [intent.sequence for intent in self._intents.all if is_left(writers[intent.sequence])]
+        return tuple(record for place in places for record in reading.records(self.connection, place, place))
+
+    def first_open_intent(self) -> int | None:
+        """The place of the oldest act that has not ended, inside a transaction."""
+        return min((intent.sequence for intent in self._intents.all), default=None)
 
     def first_key(self) -> bytes:
         """K(0), as long as it is the key."""
@@ -205,7 +224,13 @@ class TrailFile:
         if first.epoch:
             raise BrokenTrail("The audit trail is gone, though its keys have been used.")
         nonce = secrets.token_bytes(store.NONCE_SIZE)
-        store.create(connection, store.Identity(self.kiosk_id, nonce, key.public_key(), commitment(first.key)))
+        identity = store.Identity(self.kiosk_id, nonce, key.public_key(), commitment(first.key))
+        connection.execute("BEGIN IMMEDIATE")
+        store.create(connection, identity)
+        if self._opening is not None:
+            self._head, self._mac = Head(0, identity.genesis), first
+            self.add(*self._opening(), self.writer, None)
+        connection.execute("COMMIT")
         sync_directory(self._path.parent)
 
     def _look(self, connection: sqlite3.Connection) -> None:
@@ -214,6 +239,7 @@ class TrailFile:
             self._take_key(connection)
             self._head = store.head(connection)
             self._check_tail(connection)
+            self._intents = noted.open_intents(connection, self.sealed, self._head.sequence)
             self._accepted = dict(store.accepted(connection, self._head.sequence - store.REMEMBERED))
         finally:
             if connection.in_transaction:
@@ -243,8 +269,6 @@ class TrailFile:
             key = SigningKey.read(self._keys / SIGNING_KEY)
             if key.public_key() != self.public_key:
                 raise BrokenTrail("The signing key is not the one that this audit trail began with.")
-            if self.sealed and not self.sealed.is_signed_by(self.public_key):
-                raise BrokenTrail(f"Checkpoint {self.sealed.number} of the audit trail does not carry its signature.")
             self._signing = key
         return self._signing
 
@@ -252,8 +276,11 @@ class TrailFile:
         head = self._head
         if connection.execute("SELECT max(sequence) FROM record").fetchone() != (head.sequence or None,):
             raise BrokenTrail(f"The audit trail does not end where its head says, at record {head.sequence}.")
-        start = max(head.sequence - TAIL + 1, store.beginning(connection).sequence + 1)
         sealed = self.sealed
+        unsealed = sealed.sequence + 1 if sealed else 1
+        start = max(min(head.sequence - TAIL + 1, unsealed), store.beginning(connection).sequence + 1)
+        if sealed and not sealed.is_signed_by(self.public_key):
+            raise BrokenTrail(f"Checkpoint {sealed.number} of the audit trail does not carry its signature.")
         if sealed and (sealed.sequence > head.sequence or self.hash_at(sealed.sequence) != sealed.hash):
             raise BrokenTrail(f"The audit trail is not the one that checkpoint {sealed.number} was made of.")
         value, self.last_time = store.hash_before(connection, start), None
@@ -288,6 +315,7 @@ class TrailFile:
                 if link(value, found.sequence, found.body) != found.hash:
                     raise BrokenTrail(f"Something else has written to the audit trail, at record {found.sequence}.")
                 self._require_mac(found)
+                self._intents.take(found.sequence, found.body, found.hash)
                 self.last_time = reading.record_of(found, value).time
                 value = found.hash
         if now.sequence < known.sequence or value != now.hash:

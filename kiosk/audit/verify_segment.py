@@ -6,10 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from kiosk.audit.checkpoint import Checkpoint
+from kiosk.audit.evidence import Evidence
 from kiosk.audit.record import Head
 from kiosk.audit.segment import Segment
 from kiosk.audit.segment_file import SegmentFile
-from kiosk.audit.verify import Evidence, Verification, verify_stored
+from kiosk.audit.verify import Verification, verify_stored
 from kiosk.errors import TrailError
 
 
@@ -74,6 +75,8 @@ def _fault(file: SegmentFile, segment: Segment, found: Verification) -> str:
     sealed = (made.number, sha256(made.body).digest()) if made else (before.checkpoint, before.digest)
     if sealed != (last.checkpoint, last.digest):
         return f"Checkpoint {last.checkpoint}, the segment's last, is not in it."
+    if found.intents.all != last.intents:
+        return "The segment was sealed over other acts that had not ended."
     if found.head != Head(last.sequence, last.hash):
         return f"Record {last.sequence} is not the one that the segment was sealed over."
     return ""

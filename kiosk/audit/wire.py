@@ -15,7 +15,7 @@ from kiosk.audit.store import CheckpointRow, Identity, Row
 
 VERSION: Final = 1
 READING: Final = frozenset(
-    ("hello", "head", "read", "checkpoints", "intents", "status", "check", "boundary", "segments")
+    ("hello", "head", "read", "checkpoints", "intents", "status", "check", "boundary", "segments", "segment_rows")
 )
 WRITING: Final = frozenset(("append", "checkpoint", "seal", "prune"))
 
@@ -137,12 +137,13 @@ def status_json(status: TrailStatus) -> Json:
         "anchored": status.anchored,
         "anchored_at": time_text(status.anchored_at) if status.anchored_at else "",
         "anchor_fault": status.anchor_fault,
+        "begun_anew": time_text(status.begun_anew) if status.begun_anew else "",
     }
 
 
 def status_of(fields: Fields) -> TrailStatus:
     """How the trail is; raises RecordError."""
-    line, at = fields.text("checkpoint"), fields.text("anchored_at")
+    line, at, anew = fields.text("checkpoint"), fields.text("anchored_at"), fields.text("begun_anew")
     return TrailStatus(
         fields.text("kiosk_id"),
         head_of(fields.child("head")),
@@ -153,6 +154,7 @@ def status_of(fields: Fields) -> TrailStatus:
         fields.integer("anchored"),
         parse_time(at) if at else None,
         fields.text("anchor_fault"),
+        parse_time(anew) if anew else None,
     )
 
 

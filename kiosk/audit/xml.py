@@ -9,6 +9,9 @@ from kiosk.audit.message import ActiveParticipant, AuditMessage, AuditSource, Co
 
 REPLACEMENT = "�"
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MARKUP = re.compile('[&<>"\t\n\r]')
+IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+IN_ATTRIBUTE = {**IN_TEXT, **str.maketrans({'"': "&quot;", "\t": "&#09;", "\n": "&#10;", "\r": "&#13;"})}
 
 
 def render(message: AuditMessage, time: datetime, source: AuditSource) -> str:
@@ -24,7 +27,9 @@ def render(message: AuditMessage, time: datetime, source: AuditSource) -> str:
     _source(root, source)
     for item in message.objects:
         _object(root, item)
-    text = ET.tostring(root, encoding="unicode")
+    parts: list[str] = []
+    _write(root, parts)
+    text = "".join(parts)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else f"&#x{ord(char):X};" for char in text)
@@ -113,4 +118,19 @@ def _element(parent: ET.Element, tag: str, **attributes: str | None) -> ET.Eleme
 
 
 def _plain(text: str) -> str:
-    return NOT_XML.sub(REPLACEMENT, text)
+    return text if text.isprintable() else NOT_XML.sub(REPLACEMENT, text)
+
+
+def _write(element: ET.Element, parts: list[str]) -> None:
+    """What `ET.tostring` gives, without its search for namespaces, which took a third of all forwarding."""
+    parts.append(f"<{element.tag}")
+    for name, value in element.attrib.items():
+        parts.append(f' {name}="{value.translate(IN_ATTRIBUTE) if MARKUP.search(value) else value}"')
+    text = element.text or ""
+    if not text and not len(element):
+        parts.append(" />")
+        return
+    parts.append(f">{text.translate(IN_TEXT) if MARKUP.search(text) else text}")
+    for child in element:
+        _write(child, parts)
+    parts.append(f"</{element.tag}>")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -101,6 +101,16 @@ def act(folder: Path, name: str) -> None:
                 _say(f"{receipt.sequence} {receipt.hash.hex()}")
 
 
+def keep(folder: Path, name: str) -> None:
+    """The same with a trail of its own."""
+    with trail_in(folder) as trail:
+        _say(str(os.getpid()))
+        for number in range(100_000):
+            for entry in (intent(f"{name}-{number}"), outcome(f"{name}-{number}")):
+                receipt = trail.append(entry)
+                _say(f"{receipt.sequence} {receipt.hash.hex()}")
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -166,9 +176,9 @@ def raw(folder: Path) -> Iterator[socket.socket]:
         yield connection
 
 
-def frame(message: dict[str, object]) -> bytes:
+def frame(message: Mapping[str, object]) -> bytes:
     """A message as it goes over the socket."""
-    body = dumps(message)
+    body = dumps(dict(message))
     return len(body).to_bytes(4, "big") + body
 
 

@@ -30,6 +30,9 @@ OF_PUSH = (("study", UID), ("destination", "PACS"))
 FOUND = (("found_by", FOUND_BY),)
 OF_JOB = (("job", JOB),)
 COUNTS = (("archive", "ARCHIVE"), ("retrieved", "12"), ("sent", "12"))
+TRANSACTION = "2.25.77"
+OWED = (("verify", "commitment"), ("commitment_owed", TRANSACTION))
+KEPT = (("sent", "12"), ("verify", "commitment"), ("commitment", f"{TRANSACTION} 12"))
 MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEY = ec.derive_private_key(0x1F5C0A7E3D2B4968, ec.SECP256R1())
 
@@ -87,7 +90,16 @@ def steps() -> dict[str, Step]:
         "sign-out's end": _of("sign_out", ended, PERSON, "Session ended: signed out", IN_SESSION),
         "delivery": _of("deliver", begun, DELEGATE, "Deliver to PACS", (*OF_PUSH, *OF_JOB), PATIENT),
         "delivery's end": _of(
-            "deliver", ended, DELEGATE, "Deliver to PACS: 12 of 12 instances", (*OF_PUSH, *OF_JOB, *COUNTS), PATIENT
+            "deliver",
+            ended,
+            DELEGATE,
+            "Deliver to PACS: 12 of 12 instances",
+            (*OF_PUSH, *OF_JOB, *COUNTS, *OWED),
+            PATIENT,
+        ),
+        "confirmation": _of("confirm", begun, DELEGATE, "Confirm delivery to PACS", (*OF_PUSH, *OF_JOB), PATIENT),
+        "confirmation's end": _of(
+            "confirm", ended, DELEGATE, "Confirm delivery: 12 of 12", (*OF_PUSH, *OF_JOB, *KEPT), PATIENT
         ),
     }
 

@@ -162,7 +162,7 @@ def test_what_others_slip_into_a_sink_counts_for_nothing(here: Path, anchors: Fi
         newest = trail.status().checkpoint
         assert newest is not None
     thief = SigningKey.create(tmp_path / "thief.key")
-    forged = Checkpoint("kiosk-7", 99, 9999, bytes(32), newest.time, Occasion.BUSY, bytes(32))
+    forged = Checkpoint("kiosk-7", 99, 9999, bytes(32), newest.time, Occasion.BUSY, bytes(32), bytes(32))
     for slipped in (forged.signed(thief.sign(forged.body)), forged.signed(newest.signature), forged):
         anchors.write(slipped)
     with (tmp_path / "anchors.jsonl").open("ab") as file:

@@ -89,16 +89,18 @@ def test_a_daemon_that_is_started_anew_is_found_again(folder: Path) -> None:
 
 
 def test_a_daemon_that_is_gone_stops_the_client_until_it_is_back(folder: Path) -> None:
-    client = client_of(folder, seconds=0.3)
+    client = client_of(folder)
     with daemon_at(folder):
         client.open()
         client.append(event(1))
+    client._seconds, patience = 0.3, client._seconds
     for attempt in (lambda: client.append(event(2)), client.check, client.reopen, lambda: client.append(event(2))):
         with pytest.raises(TrailError, match="daemon does not answer"):
             attempt()
     with daemon_at(folder):
         with pytest.raises(TrailError, match="daemon does not answer"):
             client.append(event(2))  # not before somebody says so
+        client._seconds = patience
         client.reopen()
         assert client.append(event(2)).sequence == 2
         client.close()

@@ -4,8 +4,6 @@ import os
 import random
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,56 +13,38 @@ import pytest
 
 from kiosk.audit import Phase, Trail, verify
 from kiosk.errors import TrailError
+from tests.kiosk.audit.daemons import Nursery
 from tests.kiosk.audit.samples import event, filled, intent, outcome, trail_in
 
-ROOT = Path(__file__).parents[3]
 KILLS = 20
 NOBODY = 65534
-
-WRITER = """
-import sys
-from pathlib import Path
-from tests.kiosk.audit.samples import intent, outcome, trail_in
-trail = trail_in(Path(sys.argv[1]))
-trail.open()
-number = 0
-while True:
-    number += 1
-    for entry in (intent(f"{sys.argv[2]}-{number}"), outcome(f"{sys.argv[2]}-{number}")):
-        receipt = trail.append(entry)
-        sys.stdout.write(f"{receipt.sequence} {receipt.hash.hex()}\\n")
-        sys.stdout.flush()
-"""
 
 
 def test_a_kill_between_any_two_instructions_leaves_a_whole_chain(tmp_path: Path) -> None:
     chance = random.Random(4711)
     path, known = filled(tmp_path, 3), 3
-    for kill in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(kill)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as writer:
-            assert writer.stdout is not None
-            lines = [writer.stdout.readline()]
+    with Nursery("keep", tmp_path) as nursery:
+        for kill in range(KILLS):
+            nursery.start(str(kill))
+            lines = [nursery.line()]
             time.sleep(chance.uniform(0, 0.03))
-            writer.kill()
-            lines += writer.stdout.readlines()
-        receipts = dict(line.split() for line in lines if line.endswith("\n"))
-        acknowledged = max(map(int, receipts))
-        assert acknowledged > known
-        found = verify(path)
-        assert found.whole, found.sentence
-        assert found.records - acknowledged in (0, 1)
-        with trail_in(tmp_path) as trail:
-            for record in trail.read(known + 1):
-                assert receipts.get(str(record.sequence), record.hash.hex()) == record.hash.hex()
-            left = trail.open_intents()
-            assert len(left) <= 1
-            for record in left:
-                assert record.entry.phase is Phase.INTENT
-                trail.append(outcome(record.entry.act_id))
-            assert trail.open_intents() == ()
-            known = trail.head().sequence
+            lines += nursery.kill()
+            receipts = dict(line.split() for line in lines if line.endswith("\n"))
+            acknowledged = max(map(int, receipts))
+            assert acknowledged > known
+            found = verify(path)
+            assert found.whole, found.sentence
+            assert found.records - acknowledged in (0, 1)
+            with trail_in(tmp_path) as trail:
+                for record in trail.read(known + 1):
+                    assert receipts.get(str(record.sequence), record.hash.hex()) == record.hash.hex()
+                left = trail.open_intents()
+                assert len(left) <= 1
+                for record in left:
+                    assert record.entry.phase is Phase.INTENT
+                    trail.append(outcome(record.entry.act_id))
+                assert trail.open_intents() == ()
+                known = trail.head().sequence
     assert verify(path).records == known
 
 

@@ -36,7 +36,10 @@ GAPS = {
     "push's end": "The end of the push is not on record.",
     "delivery": "The beginning of the delivery is not on record.",
     "delivery's end": "The end of the delivery is not on record.",
+    "confirmation": "The beginning of the confirmation is not on record.",
+    "confirmation's end": "The end of the confirmation is not on record.",
 }
+OWED = "PACS owes storage commitment 2.25.77: it was asked for, and what came of it is not on record."
 NOT_PART = {"sign-out", "sign-out's end"}
 
 Change = Callable[[Entry], Entry]
@@ -74,9 +77,13 @@ def test_the_path_of_a_pushed_study_is_unbroken(tmp_path: Path) -> None:
         "delivery",
         "retrieve",
         "sent",
+        "confirm",
+        "confirm",
+        "commitment",
     ]
     said = {link.step: link.said for link in found.links}
     assert said["retrieve"] == "12 instances came from ARCHIVE"
+    assert said["commitment"] == "PACS keeps 12 instances, by storage commitment 2.25.77"
     assert said["proof"] == "ecdsa-p256-sha256 holds, signed over the chain as it stood at record 1"
 
 
@@ -93,7 +100,8 @@ def test_a_link_that_is_not_on_record_is_named(name: str, tmp_path: Path) -> Non
     with recorded(tmp_path, without(name)) as trail:
         (found,) = trace(trail, UID)
         assert verify(trail.path).whole  # nothing was taken out of it: it was never written
-    assert found.gaps == (() if name in NOT_PART else (GAPS[name],))
+    named = () if name in NOT_PART else (GAPS[name],)
+    assert found.gaps == ((*named, OWED) if name == "confirmation's end" else named)
 
 
 def test_a_whole_act_that_is_not_on_record_is_named(tmp_path: Path) -> None:
@@ -104,6 +112,7 @@ def test_a_whole_act_that_is_not_on_record_is_named(tmp_path: Path) -> None:
             (("query", "query's end"), "The query that found the study is not on record."),
             (("push", "push's end"), "The push is not on record, only its delivery."),
             (("delivery", "delivery's end"), "The study was not delivered: no delivery of this push is on record."),
+            (("confirmation", "confirmation's end"), OWED),
         )
     ):
         chosen = {key: step for key, step in steps().items() if key not in names}
@@ -118,11 +127,11 @@ def test_a_push_that_does_not_say_how_the_study_was_found_is_named(tmp_path: Pat
 
 
 def _bare(entry: Entry) -> Entry:
-    return replace(entry, details=tuple(pair for pair in entry.details if pair[0] != "found_by"))
+    return without_details(entry, "found_by")
 
 
 def test_a_delivery_that_does_not_say_what_was_retrieved_is_named(tmp_path: Path) -> None:
-    made = changed("delivery's end", lambda entry: replace(entry, details=entry.details[:-3]))
+    made = changed("delivery's end", lambda entry: without_details(entry, "archive", "retrieved", "sent"))
     assert traced(tmp_path, made).gaps == ("The delivery does not say what was retrieved, and from where.",)
 
 
@@ -136,13 +145,15 @@ def test_a_second_attempt_that_goes_through_mends_the_first(tmp_path: Path) -> N
     again = steps()
     for name in ("delivery", "delivery's end"):
         made[f"second {name}"] = after(again[name], lambda entry: replace(entry, act_id="act-again"))
+    for name in ("confirmation", "confirmation's end"):
+        made[name] = made.pop(name)
     found = traced(tmp_path, made)
     assert found.gaps == ()
     assert [link.step for link in found.links].count("delivery") == 4
 
 
 def test_another_badge_on_the_way_is_named(tmp_path: Path) -> None:
-    made = changed("delivery's end", lambda entry: replace(entry, actor=replace(entry.actor, badge=("uid:04FF",))))
+    made = changed("push's end", lambda entry: replace(entry, actor=replace(entry.actor, badge=("uid:04FF",))))
     assert traced(tmp_path, made).gaps == ("The path leads over different badges.",)
 
 
@@ -220,40 +231,104 @@ def test_a_wrong_pin_before_the_right_one_is_part_of_the_path(tmp_path: Path) ->
         made[name] = step
     found = traced(tmp_path, made)
     assert found.gaps == ()
-    assert len(found.links) == 15
+    assert len(found.links) == 18
 
 
-def confirmed() -> dict[str, Step]:
-    """The same push, and a question afterwards whether its destination keeps it."""
+def without_details(entry: Entry, *keys: str) -> Entry:
+    return replace(entry, details=tuple(pair for pair in entry.details if pair[0] not in keys))
+
+
+def answered(*details: tuple[str, str]) -> dict[str, Step]:
+    """The same push, whose confirmation says that of what the destination keeps."""
+    keys = ("verify", "commitment")
+    return changed(
+        "confirmation's end",
+        lambda entry: replace(
+            without_details(entry, *keys), details=(*without_details(entry, *keys).details, *details)
+        ),
+    )
+
+
+COMMITMENT, QUERY = ("verify", "commitment"), ("verify", "query")
+ANSWERS: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]] = {
+    "listed": (
+        (QUERY, ("listed", "12")),
+        ("PACS lists 12 instances when it is asked at image level",),
+        (),
+    ),
+    "commitment in two parts": (
+        (COMMITMENT, ("commitment", "2.25.77 11"), ("commitment", "2.25.78 1")),
+        (
+            "PACS keeps 11 instances, by storage commitment 2.25.77",
+            "PACS keeps 1 instance, by storage commitment 2.25.78",
+        ),
+        (),
+    ),
+    "not promised": (
+        (("verify", "none"),),
+        ("none: PACS is not to be asked whether it keeps what it is sent",),
+        (),
+    ),
+    "asked and missing": (
+        (COMMITMENT, ("commitment_owed", "2.25.77"), ("listed", "12")),
+        ("PACS lists 12 instances when it is asked at image level",),
+        (OWED,),
+    ),
+    "partial": (
+        (COMMITMENT, ("commitment", "2.25.77 9")),
+        ("PACS keeps 9 instances, by storage commitment 2.25.77",),
+        ("Whether PACS keeps 3 instances that it was sent is not on record.",),
+    ),
+    "failed": (
+        (COMMITMENT, ("commitment", "2.25.77 12"), ("not_committed", "2.25.77 2")),
+        ("PACS keeps 12 instances, by storage commitment 2.25.77",),
+        ("PACS does not keep 2 instances that it was sent: storage commitment 2.25.77.",),
+    ),
+    "lost": (
+        (QUERY, ("listed", "12"), ("not_listed", "1")),
+        ("PACS lists 12 instances when it is asked at image level",),
+        ("PACS does not list 1 instance that it was sent.",),
+    ),
+    "cannot be asked": (
+        (COMMITMENT, ("unasked", "12")),
+        (),
+        ("PACS cannot be asked whether it keeps 12 instances that it was sent.",),
+    ),
+    "says nothing": (
+        (),
+        (),
+        ("The record does not say whether PACS keeps what it was sent.",),
+    ),
+    "no number": (
+        (QUERY, ("listed", "\u0661\u0662")),
+        (),
+        ("Whether PACS keeps 12 instances that it was sent is not on record.",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_the_destination_says_of_keeping_it_is_a_link_or_a_gap(name: str, tmp_path: Path) -> None:
+    details, said, gaps = ANSWERS[name]
+    found = traced(tmp_path, answered(*details))
+    assert tuple(link.said for link in found.links if link.step in ("commitment", "listed")) == said
+    assert found.gaps == gaps
+
+
+def test_a_confirmation_in_another_name_is_named(tmp_path: Path) -> None:
+    made = changed("confirmation's end", lambda entry: replace(entry, actor=replace(entry.actor, user_id="m.okafor")))
+    assert traced(tmp_path, made).gaps == ("Who confirmed the delivery is not who delivered.",)
+
+
+def test_a_confirmation_before_the_delivery_is_named(tmp_path: Path) -> None:
     made = steps()
-    for name in ("delivery", "delivery's end"):
-        made[f"confirmation {name}"] = after(made[name], _confirm)
-    return made
-
-
-def _confirm(entry: Entry) -> Entry:
-    kept = () if entry.phase is Phase.INTENT else (("delivered", "12"),)
-    return replace(entry, act="confirm", act_id="act-confirm", details=(*entry.details, *kept))
-
-
-def test_what_the_destination_keeps_is_part_of_the_path(tmp_path: Path) -> None:
-    found = traced(tmp_path, confirmed())
-    assert found.gaps == ()
-    assert [link.step for link in found.links][-3:] == ["confirm", "confirm", "commitment"]
-    assert found.links[-1].said == "PACS keeps 12 instances"
-
-
-@pytest.mark.parametrize("name", ["confirmation delivery", "confirmation delivery's end"])
-def test_half_a_confirmation_is_named(name: str, tmp_path: Path) -> None:
-    chosen = {key: step for key, step in confirmed().items() if key != name}
-    end = "end" if name.endswith("end") else "beginning"
-    said = f"The {end} of what was done with the push later is not on record."
-    assert traced(tmp_path, chosen).gaps == (said,)
+    delivery = {name: made.pop(name) for name in ("delivery", "delivery's end")}
+    assert "The confirmation stands before the delivery." in traced(tmp_path, {**made, **delivery}).gaps
 
 
 def test_every_push_of_a_study_has_a_path_of_its_own(tmp_path: Path) -> None:
     made = steps()
-    for name in ("push", "push's end", "delivery", "delivery's end"):
+    for name in ("push", "push's end", "delivery", "delivery's end", "confirmation", "confirmation's end"):
         made[f"second {name}"] = after(made[name], _second)
     with recorded(tmp_path, made) as trail:
         found = trace(trail, UID)
@@ -279,12 +354,12 @@ def test_a_copy_and_the_public_key_are_enough(tmp_path: Path) -> None:
         (found,) = trace(alone, UID)
         assert seal(alone.checkpoints(), found) == 1
     *_, last = path_lines(found, 1)
-    assert last == "The path is unbroken: 10 records, signed for by checkpoint 1."
+    assert last == "The path is unbroken: 12 records, signed for by checkpoint 1."
 
 
 def test_records_that_no_checkpoint_signs_for_are_a_gap(tmp_path: Path) -> None:
     chosen = steps()
-    end = chosen.pop("delivery's end")
+    end = chosen.pop("confirmation's end")
     with recorded(tmp_path, chosen) as trail:
         place = trail.append(end(trail)).sequence
         (found,) = trace(trail, UID)

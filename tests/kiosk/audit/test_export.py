@@ -44,7 +44,7 @@ def planted() -> list[Record]:
     found = "Peer: no such patient PLANTED-0815, GEHEIM Gerda"
     transfer = events.transferred(RADIOLOGIST, KIOSK, PACS, (STUDY,), PLANTED, Outcome.SERIOUS, found)
     entries = [
-        Entry("push", "a", Phase.INTENT, ACTOR, "Push of Gerda to PACS", patient=PLANTED),
+        Entry("push", "a", Phase.INTENT, ACTOR, "Push of Gerda to PACS", patient=PLANTED, if_interrupted=transfer),
         Entry("push", "a", Phase.OUTCOME, ACTOR, found, Outcome.SERIOUS, transfer, None, DETAILS, PLANTED),
         Entry(
             "query",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from wcwidth import wcwidth
 
-from kiosk.audit import Entry, Outcome, Phase, Record, Selection, acts, listing, record_lines, select, stays
+from kiosk.audit import Entry, Outcome, Phase, Record, Selection, acts, export, listing, record_lines, select, stays
 from kiosk.audit.table import seconds_text
 from tests.kiosk.audit.pushed_study import BADGE, KNOWN, MORNING, PERSON, SESSION, recorded, steps
 from tests.kiosk.audit.samples import ACTOR, PATIENT, SOURCE, ManualClock, outcome
@@ -37,8 +38,9 @@ def test_a_session_begins_with_the_login_and_ends_with_the_logout(records: tuple
     assert (stay.person.user_id, stay.person.badge) == ("a.weber", BADGE)
     assert (stay.opened_at, stay.ended_at) == (MORNING + timedelta(seconds=10), MORNING + timedelta(seconds=25))
     assert stay.seconds == 15.0
-    assert [act.entry.act for act in stay.acts] == ["tap", "enter_pin", "query", "push", "sign_out", "deliver"]
-    assert [act.seconds for act in stay.acts] == [None, 2.5, 2.5, 2.5, 2.5, 2.5]  # the tap began as nobody's
+    acts_of_it = ["tap", "enter_pin", "query", "push", "sign_out", "deliver", "confirm"]
+    assert [act.entry.act for act in stay.acts] == acts_of_it
+    assert [act.seconds for act in stay.acts] == [None, *[2.5] * 6]  # the tap began as nobody's
 
 
 def test_a_day_is_told_session_by_session_with_durations_and_what_was_done(records: tuple[Record, ...]) -> None:
@@ -49,9 +51,9 @@ def test_a_day_is_told_session_by_session_with_durations_and_what_was_done(recor
         "09:00:10    15 s          session       "
         "Session to 09:00:25: Dr. Anna Weber (a.weber), uid:04A1B2C3D4E580;pkoc:9f2c51d07a3b4e6d"
     )
-    assert rest[-1].split()[:4] == ["09:00:27", "2.5", "s", "success"]
+    assert rest[-2].split()[:4] == ["09:00:27", "2.5", "s", "success"]
     assert any("Push: in the outbox; patient Planted^Petra (4711/NORTH); study 1.2.826" in line for line in rest)
-    assert told == "1 session, 15 s in all, 1 query, 1 push, 1 delivery."
+    assert told == "1 session, 15 s in all, 1 query, 1 push, 1 delivery, 1 confirmation."
 
 
 def test_times_are_those_of_the_place(records: tuple[Record, ...]) -> None:
@@ -93,9 +95,56 @@ def test_a_day_on_which_nothing_is_on_record_says_so() -> None:
 def test_a_patients_accesses_are_listed_with_who_when_badge_and_what(records: tuple[Record, ...]) -> None:
     heading, *lines = listing.accesses(one for one in records if one.entry.patient == PATIENT)
     assert heading.split() == ["No.", "Time", "(UTC)", "Person", "Badge", "Outcome", "What"]
-    assert len(lines) == 2  # a push and its delivery, each one line
+    assert len(lines) == 3  # a push, its delivery and its confirmation, each one line
     for part in ("2026-11-23 09:00:17Z", "Dr. Anna Weber (a.weber)", "pkoc:9f2c51d07a3b4e6d", "success", "4711/NORTH"):
         assert part in lines[0]
+
+
+LONG = "Prof. Dr. Maximilian Freiherr von Wolkenstein-Rodenegg-Trostburg"
+WIDE = "放射線科診断部門の田中太郎先生と山田花子先生、鈴木一郎先生"
+
+
+def columns(line: str, *, of: str) -> list[str]:
+    """What stands under each heading, by terminal cells."""
+    starts = [of.index(word) for word in ("No.", "Time", "Person", "Badge", "Outcome", "What")]
+    cells: list[str] = []
+    for character in line:
+        cells += [character, *[""] * (max(0, wcwidth(character)) - 1)]
+    return ["".join(cells[start:end]).strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+@pytest.mark.parametrize("name", [LONG, WIDE], ids=["long", "wide"])
+def test_columns_stand_under_their_headings_however_long_or_wide_a_name_is(name: str) -> None:
+    actor = replace(ACTOR, user_name=name, badge=("uid:04A1B2C3D4E580", "pkoc:" + "9f2c" * 16))
+    entry = Entry("a", "1", Phase.EVENT, actor, "Looked", Outcome.MINOR)
+    heading, plain, line = listing.accesses(made(replace(entry, actor=ACTOR, act_id="0"), entry))
+    for found in (columns(plain, of=heading), columns(line, of=heading)):
+        assert found[1].endswith("Z")
+        assert (found[4], found[5]) == ("minor (4)", "Looked")
+    number, _, person, badge, *_ = columns(line, of=heading)
+    assert (number, person[:9], person[-1], badge[-1]) == ("2", name[:9], "…", "…")
+    assert badge.startswith("uid:04A1B2C3D4E580;pkoc:")
+    (whole,) = list(export.csv(made(entry)))[1:]
+    assert name in whole
+    assert "9f2c" * 16 in whole
+
+
+@settings(max_examples=50, deadline=None)
+@given(ENTRIES)
+def test_every_row_of_every_table_is_aligned(entry: Entry) -> None:
+    record = Record(7, MORNING, entry, bytes(32), bytes(32), SOURCE)
+    for lines, widths in ((export.show([record]), export.WIDTHS), (listing.accesses([record]), listing.ACCESS_WIDTHS)):
+        for line in lines:
+            place = sum(widths) + 2 * (len(widths) - 1)
+            cells = [character for character in line for _ in range(max(0, wcwidth(character)))]
+            assert "".join(cells[place : place + 2]).strip() == ""
+
+
+def test_the_fields_of_one_record_stand_in_a_column_however_long_a_name_is() -> None:
+    entry = Entry("a", "1", Phase.EVENT, ACTOR, "A", Outcome.SUCCESS, details=(("key." + "x" * 30, "found"),))
+    lines = [line for line in record_lines(*made(entry)) if line]
+    at = next(line for line in lines if line.endswith("  found")).index("found")
+    assert all(line[at - 2 : at].strip() == "" and line[at].strip() for line in lines)
 
 
 def test_acts_are_put_together_while_records_come() -> None:

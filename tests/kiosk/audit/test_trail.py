@@ -326,7 +326,7 @@ def test_threads_append_without_gaps_while_others_read(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive()
     assert faults == []
     assert sorted(receipt.sequence for receipt in receipts) == list(range(1, 101))

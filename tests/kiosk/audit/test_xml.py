@@ -3,6 +3,7 @@
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import rnc2rng
@@ -142,6 +143,14 @@ def test_no_text_makes_a_message_invalid_or_more_than_one_printable_line(
     line = render(message, TIME, source)
     assert line.isprintable()
     valid(line)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MESSAGES, SOURCES)
+def test_a_message_is_written_as_elementtree_writes_it(message: AuditMessage, source: AuditSource) -> None:
+    line = render(message, TIME, source)
+    theirs = ElementTree.tostring(ElementTree.fromstring(line), encoding="unicode")  # noqa: S314 our own text
+    assert line == "".join(char if char.isprintable() else f"&#x{ord(char):X};" for char in theirs)
 
 
 @settings(max_examples=200, deadline=None)
