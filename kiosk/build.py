@@ -206,6 +206,7 @@ def build(
         premises.badge_naming,
         lambda: kiosk_status(see, hub.out_of_service, clock),
         demo.tap if demo else None,
+        premises.archive(trail),
     )
     try:
         service.start(fault)

@@ -58,7 +58,14 @@ class PeerUnreachable(ImagingError):
 
 
 class PeerUntrusted(PeerUnreachable):
-    """TLS did not come about: the peer could not prove who it is, or did not believe us."""
+    """TLS did not come about: the peer could not prove who it is, or did not believe us.
+
+    `node` is where that peer is to be found, "host:port"; empty where nobody can say.
+    """
+
+    def __init__(self, message: str, node: str = "") -> None:
+        super().__init__(message)
+        self.node = node
 
 
 class PeerRefused(ImagingError):

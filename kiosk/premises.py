@@ -21,6 +21,7 @@ from kiosk.audit import (
     FileAnchors,
     KeeperRules,
     Occasion,
+    OpenArchive,
     Retention,
     RetentionRules,
     Trail,
@@ -55,6 +56,17 @@ class Premises:
     def trail_path(self) -> Path:
         """The trail's file."""
         return self.config.trail_path
+
+    @property
+    def trail_keys(self) -> Path:
+        """Where the keys of its checkpoints and MACs lie."""
+        return self.config.audit_directory / "audit-keys"
+
+    @property
+    def anchors(self) -> list[FileAnchors]:
+        """Where its checkpoints are kept elsewhere."""
+        path = self.config.audit.anchors
+        return [FileAnchors(path)] if path else []
 
     @property
     def directory_path(self) -> Path:
@@ -114,6 +126,7 @@ class Premises:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{folder} cannot be made: {error.strerror}.") from None
+        was_one = self._had_a_trail()
         identity = hashlib.sha256(load_or_create_secret(folder / "keys", "identity")).hexdigest()[:16]
         return Trail(
             self.trail_path,
@@ -121,10 +134,11 @@ class Premises:
             AuditSource(self.config.kiosk.name, self.config.kiosk.site),
             self.clock,
             reserve_bytes=self.config.limits.disk_reserve_bytes,
-            keys=folder / "audit-keys",
-            anchors=[FileAnchors(audit.anchors)] if audit.anchors else [],
+            keys=self.trail_keys,
+            anchors=self.anchors,
             rules=TrailRules(audit.clock_seconds, audit.settle_seconds, ballast_bytes=audit.ballast_bytes),
             alone=alone,
+            was_one=was_one,
         )
 
     def ledger(self, trail: TrailPort, on_fault: Callable[[str], None]) -> TrailLedger:
@@ -146,6 +160,16 @@ class Premises:
             CursorDelivery(self.config.cursors_directory, name, lambda: trail.identity.genesis) for name in names
         ]
         return Retention(trail, rules, self.clock, deliveries)
+
+    def archive(self, trail: TrailPort) -> OpenArchive | None:
+        """What was archived of the trail: behind its daemon's socket, or in the files here; None for another trail."""
+        match trail:
+            case Trail():
+                return self.retention(trail).archive
+            case TrailClient():
+                return lambda: trail
+            case _:
+                return None
 
     @property
     def keeper_rules(self) -> KeeperRules:
@@ -171,6 +195,15 @@ class Premises:
         clock = self.clock
         sources = LadderSources(nonces, site_keys(self.config), counters, clock.monotonic, clock.now)
         return site_ladder(self.config, sources)
+
+    def _had_a_trail(self) -> bool:
+        """Whether anything is left of a trail of this kiosk: its identity, how far it was delivered, sealed months."""
+        left = (
+            self.config.audit_directory / "keys" / "identity",
+            *self.config.cursors_directory.glob("*.cursor"),
+            *self.config.segments_directory.glob("trail-*"),
+        )
+        return any(os.path.lexists(path) for path in left)
 
     def _secret(self, name: str) -> bytes:
         return load_or_create_secret(self.state / "keys", name)

@@ -26,6 +26,8 @@ ACK = bytes.fromhex("0000FF00FF00")
 SHORTEST_WAIT = 0.5
 """Seconds at least that a frame is waited for: adapters on a busy machine are later than the chip's 15 ms."""
 BETWEEN_BYTES = 0.2
+REST, LONGEST_REST = 0.05, 0.2
+"""Seconds of silence after which no answer to a broken-off command is on its way any more, and the most of them."""
 WRITE_SECONDS = 1.0
 LONGEST_FRAME_SECONDS = 2.0
 LONGEST_FRAME = 300
@@ -169,8 +171,22 @@ class Uart:
                 raise self._failed(errno.ENODEV)
             self._received += chunk
             return
-        self.silence()
+        if self._bell in ready:
+            self.silence()
+            self._break_off()
         raise self._failed(errno.ETIMEDOUT)
+
+    def _break_off(self) -> None:
+        """Ends what the chip was told to do, and waits for what is on its way of an answer: it would be taken for that
+        to the next command."""
+        deadline = time.monotonic() + LONGEST_REST
+        try:
+            os.write(self._line, ACK)
+            while time.monotonic() < deadline and select.select([self._line], [], [], REST)[0]:
+                if not os.read(self._line, 1024):
+                    return
+        except OSError:  # full or gone, as the next frame will find
+            return
 
     def _failed(self, number: int | None) -> OSError:
         """A pseudo-terminal that was hung up says EIO, an unplugged adapter ENXIO or ENODEV."""

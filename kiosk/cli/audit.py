@@ -5,14 +5,26 @@ import os
 import pwd
 import sys
 from argparse import Namespace
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 
-from kiosk.audit import Mask, Record, Selection, Trail, export, listing, select
+from kiosk.audit import (
+    Mask,
+    ReadOnlyTrail,
+    Record,
+    SegmentFolder,
+    Selection,
+    Trail,
+    Wanted,
+    WholeTrail,
+    export,
+    listing,
+    select,
+)
 from kiosk.cli.open_door import tapped_session
 from kiosk.clock import SystemClock
 from kiosk.config.loader import load
@@ -25,6 +37,7 @@ from kiosk.premises import Premises
 from kiosk.views.audit_form import AuditForm, one_day, selection_of
 from kiosk.views.query import FormFault
 
+INCOMPLETE = 1
 MISUSED = 2
 
 
@@ -59,9 +72,10 @@ def dump(options: Namespace) -> int:
     selection = _selection(options)
     if isinstance(selection, FormFault):
         return _misused(selection.sentence)
-    with _records(options, selection) as (records, masked):
+    unread: list[str] = []
+    with _records(options, selection, unread.append) as (records, masked):
         _write(export.FORMATS[options.format](records, masked=masked))
-    return 0
+    return INCOMPLETE if unread else 0
 
 
 def _form(options: Namespace) -> AuditForm:
@@ -98,40 +112,67 @@ def _write(lines: Iterable[str]) -> None:
 
 
 @contextmanager
-def _records(options: Namespace, selection: Selection) -> Iterator[tuple[Iterable[Record], bool]]:
+def _records(
+    options: Namespace, selection: Selection, on_unread: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[Iterable[Record], bool]]:
+    """The records, and whether patients are masked in them. Once they are read, `on_unread` is told, as is whoever sits
+    there, of archived months that could not be looked into."""
+
+    def tell(unread: Iterable[str]) -> None:
+        for what in unread:
+            _say(f"kiosk: not looked into: {what}")
+            on_unread(what)
+
     if options.db:
         with Trail.read_only(Path(options.db)) as copy:
             if not options.as_auditor:
                 raise TrailError("A copy shows patients to nobody: add --as-auditor to read it with patients masked.")
             if selection.patient_id:
                 raise NotAllowed("A copy shows patients to nobody, and so finds none.")
-            yield select(copy, selection, options.first), True
+            wanted = Wanted(options.first, selection.since, selection.until)
+            whole = WholeTrail(copy, archive_beside(copy, options.archive), wanted)
+            yield select(whole, selection, options.first), True
+            tell(whole.unread)
         return
     premises = Premises(load(Path(options.config)))
     selection = replace(selection, badge_token=premises.badge_naming.also(selection.badge))
     with premises.signed_trail() as trail:
         if options.as_auditor:
             desk = Desk(premises.ledger(trail, _say), lambda _: False)
-            act = ReadAudit(premises.node, trail, options.first, selection=selection)
-            with _begun(perform(desk, unix_principal(), act)) as records:
+            act = ReadAudit(premises.node, trail, options.first, selection=selection, archive=premises.archive(trail))
+            with _begun(perform(desk, unix_principal(), act), tell) as records:
                 yield records, True
             return
         people = premises.directory()
         try:
             with tapped_session(premises, trail, people, options.socket, _say) as (desk, session):
-                act = ReadAudit(premises.node, trail, options.first, masked=False, selection=selection)
-                with _begun(perform(desk, session, act)) as records:
+                archive = premises.archive(trail)
+                act = ReadAudit(premises.node, trail, options.first, masked=False, selection=selection, archive=archive)
+                with _begun(perform(desk, session, act), tell) as records:
                     yield records, False
         finally:
             people.close()
 
 
+def archive_beside(copy: ReadOnlyTrail, folder: str) -> SegmentFolder | None:
+    """The sealed segments of a copy, in the folder that somebody put them in; None where nobody says which."""
+    return SegmentFolder(Path(folder), copy.segments) if folder else None
+
+
 @contextmanager
-def _begun(work: Generator[Record, None, AuditFound]) -> Iterator[Iterable[Record]]:
+def _begun(
+    work: Generator[Record, None, AuditFound], tell: Callable[[Iterable[str]], None]
+) -> Iterator[Iterable[Record]]:
     """The records of an act that is allowed, ended on record however far somebody reads: `kiosk audit show | head`."""
+
+    def told() -> Iterator[Record]:
+        found = yield from work
+        tell(found.unread)
+
     with closing(work):
-        first = tuple(islice(work, 1))
-        yield chain(first, work)
+        records = told()
+        first = tuple(islice(records, 1))
+        yield chain(first, records)
 
 
 def _misused(sentence: str) -> int:

@@ -8,6 +8,7 @@ from kiosk.access.ladder import complaints
 from kiosk.clock import SystemClock
 from kiosk.config.loader import load
 from kiosk.config.refuse import refusals
+from kiosk.operations.neighbours import revocation_complaints
 
 REFUSED = 1
 
@@ -15,7 +16,8 @@ REFUSED = 1
 def check(options: Namespace) -> int:
     """Prints what is wrong, or that nothing is."""
     config = load(Path(options.config))
-    refused = [*refusals(config), *map(str, complaints(config, SystemClock().now))]
+    clock = SystemClock()
+    refused = [*refusals(config), *map(str, complaints(config, clock.now)), *revocation_complaints(config, clock.now())]
     for sentence in refused:
         print(f"kiosk run would refuse: {sentence}", file=sys.stderr)
     if not refused:

@@ -4,13 +4,13 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from kiosk.audit import Custody, Evidence, ReadOnlyTrail, TrailReader, path_lines, seal, trace, verify
+from kiosk.audit import Evidence, ReadOnlyTrail, TrailReader, WholeTrail, path_lines, seal, trace, verify
 from kiosk.audit.signing import from_pem
-from kiosk.cli.audit import unix_principal
+from kiosk.cli.audit import archive_beside, unix_principal
 from kiosk.cli.verify import BROKEN, FOREIGN, LARGEST_KEY, UNREADABLE, WHOLE
 from kiosk.config.loader import load
 from kiosk.errors import TrailError
-from kiosk.operations.audit_log import TraceCustody, VerifyAudit
+from kiosk.operations.audit_log import TraceCustody, Traced, VerifyAudit
 from kiosk.operations.perform import Desk, finish, perform
 from kiosk.premises import Premises
 
@@ -34,7 +34,8 @@ def _of_copy(options: Namespace, key: bytes) -> int:
     if not key:
         print("Nobody says whose checkpoints these are: add --public-key with the key that was kept elsewhere.")
     with ReadOnlyTrail(Path(options.db)) as trail:
-        return _tell(options.study, trace(trail, options.study), trail)
+        whole = WholeTrail(trail, archive_beside(trail, options.archive))
+        return _tell(options.study, Traced(trace(whole, options.study), whole.unread), trail)
 
 
 def _of_kiosk(options: Namespace, key: bytes) -> int:
@@ -49,11 +50,14 @@ def _of_kiosk(options: Namespace, key: bytes) -> int:
         print(state.sentence)
         if not state.whole:
             return BROKEN
-        paths = finish(perform(desk, by, TraceCustody(premises.node, trail, options.study)))
-        return _tell(options.study, paths, trail)
+        act = TraceCustody(premises.node, trail, options.study, premises.archive(trail))
+        return _tell(options.study, finish(perform(desk, by, act)), trail)
 
 
-def _tell(study: str, paths: tuple[Custody, ...], trail: TrailReader) -> int:
+def _tell(study: str, traced: Traced, trail: TrailReader) -> int:
+    paths = traced.paths
+    for what in traced.unread:
+        print(f"Not looked into: {what}")
     if not paths:
         print("This study was not pushed, as far as this trail tells.")
         return BROKEN

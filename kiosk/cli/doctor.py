@@ -11,13 +11,14 @@ from threading import Event
 from kiosk.access.ladder import complaints, ladder_settings
 from kiosk.audit import TrailClient, Verification, verify, verify_stored
 from kiosk.cli.doctor_sinks import sink_findings
+from kiosk.clock import SystemClock
 from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.config.peers import PeerConfig
 from kiosk.config.refuse import refusals
 from kiosk.errors import ConfigError, ImagingError, KioskError, TrailError
 from kiosk.imaging.client import WorkerImaging
-from kiosk.operations.neighbours import peer
+from kiosk.operations.neighbours import peer, revocation_complaints
 from kiosk.premises import Premises
 from readers.doctor import Finding, State, findings
 
@@ -123,6 +124,8 @@ def _people(premises: Premises) -> Finding:
 
 
 def _peers(config: KioskConfig) -> Iterator[Finding]:
+    for sentence in revocation_complaints(config, SystemClock().now()):
+        yield Finding(State.WRONG, sentence, "Fetch the authority's newest list, as PEM; `kiosk run` refuses this one.")
     imaging = WorkerImaging()
     try:
         for kind, peers in (("archive", config.archives), ("destination", config.destinations)):

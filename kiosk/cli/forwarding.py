@@ -91,7 +91,7 @@ def trail_opener(premises: Premises) -> OpenTrail:
     at = premises.config.audit.socket
     if at is None:
         return lambda: ReadOnlyTrail(premises.trail_path)
-    client = TrailClient(at)
+    client = TrailClient(at, reads_only=True)
     return lambda: _connected(client)
 
 

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     _run(commands)
     _read(commands)
     _tap(commands)
+    _tags(commands)
     staff(commands)
     credentials(commands)
     audit(commands)
@@ -138,6 +139,26 @@ def _tap(commands: Commands) -> None:
     tap.add_argument(
         "--seconds", type=float, default=0.5, metavar="S", help="how long the card lies there (default: 0.5)"
     )
+
+
+def _tags(commands: Commands) -> None:
+    tags = add_command(
+        commands,
+        "tags",
+        "tags:run",
+        "Prints the data elements of a DICOM file, of any SOP class in any transfer syntax, each with its module and "
+        "Type. A broken file is printed as far as it parses; exit 1, and where it breaks. A file that is no DICOM: 1.",
+        "The file is parsed by a worker under limits of memory and time. Values of more than 64 KiB and pixel data "
+        'are a BulkDataURI "?offset=O&length=L" in JSON, and their first bytes otherwise.',
+    )
+    tags.add_argument("file", metavar="FILE", help="a DICOM file, with preamble or without")
+    tags.add_argument(
+        "--format",
+        choices=("text", "json", "csv"),
+        default="text",
+        help="text: a line an element (default); json: DICOM JSON Model (PS3.18 Annex F); csv: with header line",
+    )
+    tags.add_argument("--meta", action="store_true", help="file meta information in JSON, too, where PS3.18 has none")
 
 
 def _health(commands: Commands) -> None:

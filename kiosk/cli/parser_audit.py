@@ -19,7 +19,8 @@ def audit(commands: Commands) -> None:
         "Lists every act, oldest first, each with the badge UID. Asks for the tap of an auditor; --as-auditor shows it "
         "with patients masked instead. Either way the reading is on record itself, except on a copy (--db). With "
         "--person and --day it is that person's day, session by session; with --patient it is who saw that patient, "
-        "when, with which badge.",
+        "when, with which badge. Sealed months that were deleted from the trail are looked into as well; it says "
+        "which could not be.",
         "Examples:\n"
         "  kiosk audit show --person a.weber --day 2026-11-23\n"
         "  kiosk audit show --patient 4711 --issuer NORTH\n"
@@ -29,9 +30,10 @@ def audit(commands: Commands) -> None:
         actions,
         "export",
         "audit:dump",
-        "Writes the trail to standard output, in UTF-8. Asks for the tap of an auditor; --as-auditor masks patients "
-        "instead. Exit 0 only when every line was written; 1 with a sentence when the disk filled up or the reader of "
-        "the output went away. Using it is on record itself.",
+        "Writes the trail to standard output, in UTF-8, sealed months that were deleted from it included. Asks for the "
+        "tap of an auditor; --as-auditor masks patients instead. Exit 0 only when every line was written; 1 with a "
+        "sentence when the disk filled up, the reader of the output went away, or a sealed month could not be looked "
+        "into. Using it is on record itself.",
         "Examples:\n"
         "  kiosk audit export --as-auditor --format xml >messages.xml\n"
         "  kiosk audit export --as-auditor --format csv --act push --day '30 days' >pushes.csv",
@@ -106,6 +108,10 @@ def audit(commands: Commands) -> None:
         _filters(command)
     for command in (show, export, verify, custody):
         command.add_argument("--db", metavar="FILE", help="an offline copy of the trail, instead of this kiosk's")
+    for command in (show, export, custody):
+        command.add_argument(
+            "--archive", metavar="DIR", default="", help="with --db: where its sealed months lie, if some were deleted"
+        )
     for command in (show, export, verify, custody, key, seal, prune):
         add_config(command)
 
@@ -163,10 +169,14 @@ def delivery(commands: Commands) -> None:
         commands,
         "status",
         "status:run",
-        "Says how far the audit trail has come, and of each sink how many records wait, how old the oldest is, and why "
-        "the last try failed. Exit 0 when all is well, 1 when the trail does not record or a sink fails.",
+        "Says how far the audit trail has come, up to where it is anchored, and of each sink how many records wait, "
+        "how old the oldest is, and why the last try failed. Where the trail is out of reach it says why, and what is "
+        "known all the same. Exit 0 when all is well; 1 when the trail does not record, or an anchor or a sink does "
+        "not take what it is sent.",
         "Example:\n  kiosk status --json",
     )
-    status.add_argument("--json", action="store_true", help="one JSON object")
+    status.add_argument(
+        "--json", action="store_true", help="one JSON object, whatever is wrong; what is not known is null"
+    )
     for command in (forwarder, status):
         add_config(command)

@@ -18,6 +18,7 @@ from kiosk.config.loader import load
 from kiosk.config.model import KioskConfig
 from kiosk.config.refuse import refusals
 from kiosk.errors import TrailError
+from kiosk.operations.neighbours import revocation_complaints
 from kiosk.operations.operations import Operations
 from kiosk.premises import Premises
 from readers.doctor import REMOVE_VPCD
@@ -32,6 +33,7 @@ def run(options: Namespace) -> int:
     refused = refusals(premises.config)
     refused += _virtual_reader(premises.config)
     refused += map(str, complaints(premises.config, premises.clock.now))
+    refused += revocation_complaints(premises.config, premises.clock.now())
     for sentence in refused:
         print(f"kiosk: {sentence}", file=sys.stderr)
     if refused:

@@ -5,14 +5,14 @@ from datetime import date
 from threading import Event
 
 from kiosk.imaging.calls import Found
-from kiosk.imaging.studies.model import Instance, StudyQuery
+from kiosk.imaging.studies.model import Instance, Study, StudyQuery
 from kiosk.operations.operations import Operations
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Desk
 from kiosk.views.instances import INSTANCE_COLUMNS, instance_cells, order_line, received_line
 from kiosk.views.patient import patient_line
 from kiosk.views.push import destination_cells
-from kiosk.views.query import FormFault, QueryForm, study_query
+from kiosk.views.query import FormFault, QueryForm, next_page, study_query
 from kiosk.views.series import series_cells, series_line
 from kiosk.views.studies import found_line, in_order, study_cells, study_line
 from kiosk.views.tags import matching, tag_cells
@@ -35,21 +35,36 @@ class Acts:
         self._console = console
 
     def query(self, desk: Desk, form: QueryForm, today: date, cancel: Event) -> None:
-        """Asks the archive and lists what came."""
+        """Asks the archives and lists what came."""
         query: StudyQuery | FormFault = study_query(form, today)
         if isinstance(query, FormFault):
             self._console.say(query.sentence, unless=desk.closed)
-            return
+        else:
+            self._query(desk, query, cancel)
+
+    def more(self, desk: Desk, cancel: Event) -> None:
+        """The last query once more, for one page more."""
+        if desk.query is None:
+            self._console.say(_("There is no query to go on with."), unless=desk.closed)
+        else:
+            self._query(desk, next_page(desk.query), cancel)
+
+    def _query(self, desk: Desk, query: StudyQuery, cancel: Event) -> None:
         desk.studies, desk.study, desk.series, desk.contents = [], None, [], None
         desk.selected_studies.clear()
         self._console.say(_("Asking the archive…"), unless=desk.closed)
         stream = self._operations.query(desk.session.session_id, query, cancel)
         found: Found | None = None
-        while found is None:
-            try:
-                desk.studies.append(next(stream))
-            except StopIteration as end:
-                found = end.value
+        rows: dict[str, Study] = {}
+        try:
+            while found is None:
+                try:
+                    study = next(stream)
+                    rows[study.study_instance_uid] = study
+                except StopIteration as end:
+                    found = end.value
+        finally:
+            desk.studies, desk.query = list(rows.values()), query
         self.list_studies(desk)
         self._console.say(found_line(found), unless=desk.closed)
 

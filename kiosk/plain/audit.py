@@ -4,10 +4,10 @@ from datetime import date
 from threading import Event
 
 from kiosk.audit import Record, Selection, listing, record_lines
-from kiosk.operations.operations import Operations
+from kiosk.operations.operations import AuditFound, Operations
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Desk
-from kiosk.views.audit import audit_cells, audit_found_line
+from kiosk.views.audit import audit_cells, audit_found_line, unread_line
 from kiosk.views.audit_form import AuditForm, selection_of
 from kiosk.views.query import FormFault
 from kiosk.views.words import _
@@ -55,18 +55,23 @@ class AuditActs:
         if isinstance(selection, FormFault) or selection.since is None:
             self._say(desk, selection.sentence if isinstance(selection, FormFault) else _("Which day?"))
             return
-        records = self._all(desk, selection, cancel)
+        records, found = self._all(desk, selection, cancel)
         on = selection.since.date()
-        self._say(desk, *filter(None, listing.day(records, on)))
+        self._say(desk, *filter(None, (*listing.day(records, on), unread_line(found))))
 
     def chain(self, desk: Desk, cancel: Event) -> None:
         """Whether the chain is whole, and how far it is signed for."""
         self._say(desk, _("Checking the chain…"))
         self._say(desk, self._operations.verify_audit(desk.session.session_id, cancel).sentence)
 
-    def _all(self, desk: Desk, selection: Selection, cancel: Event) -> list[Record]:
-        session_id = desk.session.session_id
-        return list(self._operations.read_audit(session_id, selection, MOST_OF_A_DAY, cancel, newest_first=False))
+    def _all(self, desk: Desk, selection: Selection, cancel: Event) -> tuple[list[Record], AuditFound]:
+        session_id, records = desk.session.session_id, []
+        stream = self._operations.read_audit(session_id, selection, MOST_OF_A_DAY, cancel, newest_first=False)
+        while True:
+            try:
+                records.append(next(stream))
+            except StopIteration as end:
+                return records, end.value
 
     def _say(self, desk: Desk, *lines: str) -> None:
         self._console.say(*lines, unless=desk.closed)

@@ -6,7 +6,8 @@ from threading import Event, Thread
 
 from kiosk.audit import Record
 from kiosk.errors import KioskError
-from kiosk.imaging.studies.model import Series, SeriesContents, Study
+from kiosk.imaging.studies.geometry import Vector
+from kiosk.imaging.studies.model import Series, SeriesContents, Study, StudyQuery
 from kiosk.operations.facts import SessionOpened, TransferProgress
 from kiosk.operations.operations import Destination
 from kiosk.views.columns import SortOrder
@@ -21,16 +22,18 @@ class Desk:
 
     session: SessionOpened
     studies: list[Study] = field(default_factory=list)
+    query: StudyQuery | None = None
     order: SortOrder = NEWEST_FIRST
     study: Study | None = None
     series: list[Series] = field(default_factory=list)
     contents: SeriesContents | None = None
+    point: tuple[Vector, str] | None = None
     selected_studies: set[str] = field(default_factory=set)
     selected_series: set[str] = field(default_factory=set)
     transfers: dict[str, TransferProgress] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
     closed: Event = field(default_factory=Event)
-    asked_push: tuple[PushPlan, Destination] | None = None
+    asked_push: tuple[PushPlan, tuple[Destination, ...]] | None = None
 
     @property
     def plan(self) -> PushPlan | None:

@@ -11,11 +11,12 @@ from kiosk.errors import KioskError
 from kiosk.operations.operations import Destination, Operations
 from kiosk.plain.acts import Acts
 from kiosk.plain.audit import AuditActs
+from kiosk.plain.browse import BrowseActs
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Act, Desk
 from kiosk.plain.listener import LOCKED, Listener
 from kiosk.plain.words import HELP, audit_form, number, query_form
-from kiosk.views.push import patient_lines, push_question
+from kiosk.views.push import patient_lines, push_question, queued_line
 from kiosk.views.refusals import refusal
 from kiosk.views.status import status_lines
 from kiosk.views.studies import FIRST_DESCENDING, STUDY_COLUMNS
@@ -36,15 +37,21 @@ class Shell:
         self._console = console
         self._clock = clock or SystemClock()
         self._acts = Acts(operations, console)
+        self._browse = BrowseActs(operations, console)
         self._audits = AuditActs(operations, console)
         self._listener = Listener(console, self._stop_act, self._clock)
         self._act: Act | None = None
         self._commands: dict[str, Callable[[Desk, list[str]], None]] = {
             "query": self._query,
+            "more": lambda desk, _words: self._start(desk, partial(self._acts.more, desk)),
             "list": self._list,
             "open": self._open,
             "series": self._series,
             "instances": lambda desk, _words: self._acts.list_instances(desk),
+            "gaps": lambda desk, _words: self._browse.gaps(desk),
+            "priors": lambda desk, _words: self._start(desk, partial(self._browse.priors, desk)),
+            "point": self._browse.point,
+            "nearest": self._browse.nearest,
             "tags": self._tags,
             "select": self._select,
             "destinations": lambda desk, _words: self._acts.destinations(desk),
@@ -220,24 +227,29 @@ class Shell:
     def _push(self, desk: Desk, words: list[str]) -> None:
         plan = desk.plan
         destinations = self._operations.destinations(desk.session.session_id)
-        destination = _named(destinations, " ".join(words))
+        chosen = _named(destinations, words)
         if plan is None:
             self._console.say(_("Open a study or select some first."))
-        elif destination is None:
-            self._console.say(_("Name one of these destinations, or its number:"))
+        elif not chosen:
+            self._console.say(_("Name one of these destinations or several, or their numbers:"))
             self._acts.destinations(desk)
         else:
-            desk.asked_push = (plan, destination)
-            self._console.say(*patient_lines(plan, 100), push_question(plan, destination), _("yes or no?"))
+            desk.asked_push = (plan, chosen)
+            self._console.say(*patient_lines(plan, 100), push_question(plan, *chosen), _("yes or no?"))
 
     def _answer_push(self, desk: Desk, word: str) -> None:
         asked, desk.asked_push = desk.asked_push, None
         if asked is None or word not in YES:
             self._console.say(_("Nothing was pushed."))
             return
-        plan, destination = asked
-        for request in plan.requests(destination):
-            self._operations.push(desk.session.session_id, request)
+        plan, destinations = asked
+        requests = plan.requests(*destinations)
+        for queued, request in enumerate(requests):
+            try:
+                self._operations.push(desk.session.session_id, request)
+            except KioskError as error:
+                self._console.say(*filter(None, (refusal(error), queued_line(queued, len(requests)))))
+                return
         self._console.say(_("In the outbox."))
 
     def _cancel(self, desk: Desk, words: list[str]) -> None:
@@ -270,8 +282,14 @@ class Shell:
         self._acts.list_studies(desk)
 
 
-def _named(destinations: tuple[Destination, ...], words: str) -> Destination | None:
-    for place, destination in enumerate(destinations, start=1):
-        if words.casefold() in (destination.name.casefold(), destination.ae_title.casefold(), str(place)):
-            return destination
-    return None
+def _named(destinations: tuple[Destination, ...], words: list[str]) -> tuple[Destination, ...]:
+    """One by all of the words, or each by one of them; none when one of them names nothing."""
+    called = {
+        name: destination
+        for place, destination in reversed([*enumerate(destinations, start=1)])
+        for name in (destination.name.casefold(), destination.ae_title.casefold(), str(place))
+    }
+    if (alone := called.get(" ".join(words).casefold())) is not None:
+        return (alone,)
+    found = [called.get(word.casefold()) for word in words]
+    return () if None in found else tuple(dict.fromkeys(one for one in found if one is not None))

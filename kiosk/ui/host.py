@@ -19,11 +19,14 @@ from kiosk.clock import Clock, SystemClock
 from kiosk.operations.facts import AuditDelivery, ReaderHealth, SessionOpened, TimeLeft, TransferProgress
 from kiosk.operations.operations import Operations, Station
 from kiosk.ui.courier import Courier
+from kiosk.ui.driver import Driver
 from kiosk.ui.messages import OrderFailed
 from kiosk.ui.theme import NIGHT
 from kiosk.ui.tickets import Tickets
 from kiosk.views.refusals import BROKEN, STOPPED
 
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""Heard between two steps of the loop: an exception from a signal would come in the middle of anything."""
 NOTICE_SECONDS = 8.0
 TOUCH_SECONDS = 1.0
 
@@ -47,7 +50,7 @@ class Host(App[int], inherit_bindings=False):
     delivery: var[AuditDelivery] = var(AuditDelivery())
 
     def __init__(self, operations: Operations, clock: Clock | None = None, image_mode: str = "auto") -> None:
-        super().__init__()
+        super().__init__(driver_class=Driver)
         self.operations = operations
         self.clock = clock or SystemClock()
         self.image_mode = image_mode
@@ -107,7 +110,11 @@ class Host(App[int], inherit_bindings=False):
         self.courier.start()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+            # A terminal that goes away sends this too: Textual would take it for a return and begin anew.
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
+            for ending in ENDINGS:
+                if signal.getsignal(ending) is not signal.SIG_IGN:
+                    asyncio.get_running_loop().add_signal_handler(ending, self.exit)
 
     def on_unmount(self) -> None:
         """Lets every thread of this app go."""

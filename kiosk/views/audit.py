@@ -12,6 +12,7 @@ from kiosk.views.columns import Column
 from kiosk.views.text import joined, one_line
 from kiosk.views.words import _, plural
 
+LONGEST = 512
 AUDIT_COLUMNS = (
     Column("number", _("No."), 6, right=True),
     Column("time", _("Time (UTC)"), 19),
@@ -49,7 +50,14 @@ def audit_cells(record: Record) -> tuple[str, ...]:
 def audit_found_line(found: AuditFound) -> str:
     """How a search of the trail ended."""
     line = plural("{count} record", "{count} records", found.count) if found.count else _("No record matches.")
-    return joined(line, _("There are more: narrow the search.") if found.more else "")
+    return joined(line, _("There are more: narrow the search.") if found.more else "", unread_line(found))
+
+
+def unread_line(found: AuditFound) -> str:
+    """Which archived months were not looked into, and why; empty when all were."""
+    if not found.unread:
+        return ""
+    return one_line(_("NOT looked into: {what}").format(what="; ".join(found.unread)), LONGEST)
 
 
 def audit_arriving_line(count: int) -> str:

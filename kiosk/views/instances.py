@@ -37,11 +37,17 @@ def instance_line(instance: Instance, place: int, of: int) -> str:
     return joined(f"{place}/{of}", number, one_line(instance.sop_class_name), one_line(instance.note))
 
 
-def order_line(contents: SeriesContents) -> str:
-    """How many there are, by which rule they stand, and what a reader should know about that."""
+def rule_line(contents: SeriesContents) -> str:
+    """How many there are and by which rule they stand."""
     count = plural("{count} instance", "{count} instances", len(contents.instances))
-    rule = _("ordered by {rule}").format(rule=_(contents.rule.value))
-    return joined(count, rule, *(one_line(note) for note in contents.notes))
+    return joined(count, _("ordered by {rule}").format(rule=_(contents.rule.value)))
+
+
+def order_line(contents: SeriesContents) -> str:
+    """How many there are, by which rule they stand, and what a reader should know about that and about gaps."""
+    findings = () if contents.gaps is None else (finding.sentence for finding in contents.gaps.findings)
+    said = dict.fromkeys((*contents.notes, *findings))
+    return joined(rule_line(contents), *(one_line(note) for note in said))
 
 
 def received_line(arrived: InstancesArrived) -> str:

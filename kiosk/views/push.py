@@ -48,12 +48,14 @@ class PushPlan:
             return _sum(series.instance_count for series in self.series)
         return _sum(study.instance_count for study in self.studies)
 
-    def requests(self, destination: Destination) -> tuple[PushRequest, ...]:
-        """One push for each study."""
+    def requests(self, *destinations: Destination) -> tuple[PushRequest, ...]:
+        """One push for each study to each destination."""
         if self.series:
             uids = tuple(series.series_instance_uid for series in self.series)
-            return (PushRequest(self.studies[0], uids, destination.name, self.instance_count),)
-        return tuple(PushRequest(study, (), destination.name, study.instance_count) for study in self.studies)
+            return tuple(PushRequest(self.studies[0], uids, to.name, self.instance_count) for to in destinations)
+        return tuple(
+            PushRequest(study, (), to.name, study.instance_count) for to in destinations for study in self.studies
+        )
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
@@ -90,10 +92,22 @@ def patient_lines(plan: PushPlan, most: int = 6) -> tuple[str, ...]:
     return lines
 
 
-def push_question(plan: PushPlan, destination: Destination | None) -> str:
-    """The question in one sentence."""
-    if destination is None:
+def push_question(plan: PushPlan, *destinations: Destination) -> str:
+    """The question in one sentence, naming every destination."""
+    if not destinations:
         return _("Push {amount}: choose a destination.").format(amount=amount_line(plan))
-    return _("Push {amount} to {name} ({ae_title})?").format(
-        amount=amount_line(plan), name=one_line(destination.name), ae_title=one_line(destination.ae_title)
+    names = ", ".join(
+        _("{name} ({ae_title})").format(name=one_line(to.name), ae_title=one_line(to.ae_title)) for to in destinations
     )
+    if len(destinations) == 1:
+        return _("Push {amount} to {destination}?").format(amount=amount_line(plan), destination=names)
+    return _("Push {amount} to each of {count} destinations: {names}?").format(
+        amount=amount_line(plan), count=len(destinations), names=names
+    )
+
+
+def queued_line(queued: int, wanted: int) -> str:
+    """How many of the pushes are in the outbox though not all are; empty when none is."""
+    if not queued:
+        return ""
+    return _("{queued} of {wanted} pushes are in the outbox.").format(queued=queued, wanted=wanted)

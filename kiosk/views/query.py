@@ -1,8 +1,8 @@
 """What a person types into the query form, read as a StudyQuery."""
 
 import re
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 
 from kiosk.imaging.studies.model import StudyQuery
 from kiosk.views.text import one_line
@@ -11,6 +11,7 @@ from kiosk.views.words import _
 DATE_CHOICES = ("any", "today", "7 days", "30 days")
 _DAYS = re.compile(r"(\d{1,4})\s*(?:d|days?)", re.ASCII)
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_TIME = re.compile(r"(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 _DICOM = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 
 
@@ -24,6 +25,12 @@ class QueryForm:
     study_date: str = ""
     modality: str = ""
     description: str = ""
+    issuer: str = ""
+    referring_physician: str = ""
+    study_time: str = ""
+    study_id: str = ""
+    accession_issuer: str = ""
+    study_uids: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,35 @@ def date_range(text: str, today: date) -> DateRange | FormFault:
     return DateRange(first, last)
 
 
+@dataclass(frozen=True)
+class TimeRange:
+    """Both ends belong to it; None is open."""
+
+    first: time | None = None
+    last: time | None = None
+
+
+def time_range(text: str) -> TimeRange | FormFault:
+    """Reads "any" or a range of times of day such as "08:00-12:30" or "22-", either end open; an hour is whole."""
+    typed = one_line(text).casefold()
+    if typed in ("", "any", _("any")):
+        return TimeRange()
+    first, dash, last = (typed.replace("..", "-", 1)).partition("-")
+    ends = [first.strip(), last.strip() if dash else first.strip()]
+    matches = [_TIME.fullmatch(end) for end in ends]
+    try:
+        if not any(ends) or any(end and match is None for end, match in zip(ends, matches, strict=True)):
+            raise ValueError(typed)
+        begin = time(int(matches[0][1]), int(matches[0][2] or 0)) if matches[0] else None
+        # A minute or an hour that is the end of a range belongs to it.
+        end = time(int(matches[1][1]), int(matches[1][2] or 59), 59) if matches[1] else None
+    except ValueError:
+        return FormFault("study_time", _("This time is not understood. Try: 08:00-12:30, 22- or 14"))
+    if begin is not None and end is not None and begin > end:
+        return FormFault("study_time", _("The range ends before it begins."))
+    return TimeRange(begin, end)
+
+
 def _has_wildcard(text: str) -> bool:
     return "*" in text or "?" in text
 
@@ -106,11 +142,17 @@ def study_query(form: QueryForm, today: date) -> StudyQuery | FormFault:
     """The query, or the field that cannot be read.
 
     A name without wildcards matches as a beginning ("Doe, J" is read as "Doe^J*"), a description as a part.
-    Patient ID and accession number match whole unless they hold * or ?. Blanks, commas or slashes part modalities.
+    IDs, issuers and accession number match whole unless they hold * or ?. Blanks, commas or slashes part modalities and
+    UIDs.
     """
-    days = date_range(form.study_date, today)
+    days, times = date_range(form.study_date, today), time_range(form.study_time)
     if isinstance(days, FormFault):
         return days
+    if isinstance(times, FormFault):
+        return times
+    uids = tuple(dict.fromkeys(re.findall(r"[^\s,;/\\]+", one_line(form.study_uids))))
+    if any(re.fullmatch(r"[0-9.]{1,64}", uid) is None for uid in uids):
+        return FormFault("study_uids", _("A Study Instance UID is digits and points, at most 64 of them."))
     modalities = tuple(dict.fromkeys(re.findall(r"[^\s,;/\\]+", one_line(form.modality).upper())))
     for modality in modalities:
         if re.fullmatch(r"[A-Z0-9_]{1,16}", modality) is None:
@@ -123,4 +165,16 @@ def study_query(form: QueryForm, today: date) -> StudyQuery | FormFault:
         date_to=days.last,
         modalities=modalities,
         description=_inside(one_line(form.description)),
+        issuer=one_line(form.issuer),
+        accession_issuer=one_line(form.accession_issuer),
+        study_instance_uids=uids,
+        referring_physician=_name_key(one_line(form.referring_physician)),
+        study_id=one_line(form.study_id),
+        time_from=times.first,
+        time_to=times.last,
     )
+
+
+def next_page(query: StudyQuery) -> StudyQuery:
+    """The same query for one page more: archives cannot be asked to go on where they were stopped (PS3.4 C.4.1)."""
+    return replace(query, pages=query.pages + 1)

@@ -21,17 +21,21 @@ def service_line(status: KioskStatus) -> str:
     return _("In service: every act is recorded.")
 
 
-def trail_lines(status: KioskStatus) -> tuple[str, ...]:
-    """Length and head of the trail, its last checkpoint, and what is wrong with it."""
+def trail_facts(status: KioskStatus) -> tuple[tuple[str, str], ...]:
+    """Length and head of the trail, its last checkpoint, how far it is kept elsewhere, and what is wrong with it: each
+    with its name, which is empty where the sentence stands by itself."""
     if status.sight is None:
-        return (_("The audit trail cannot be read now: {why}").format(why=one_line(status.fault, LONGEST)),)
-    trail = status.sight.trail
+        return (("", _("The audit trail cannot be read now: {why}").format(why=one_line(status.fault, LONGEST))),)
+    trail, now = status.sight.trail, status.time
     records = plural("{count} record", "{count} records", trail.head.sequence)
     faults = ((_("Not recording"), trail.failure), (_("Anchors"), trail.anchor_fault))
+    anew = ((_("Begun anew"), _anew_text(trail.begun_anew, now)),) if trail.begun_anew else ()
     return (
-        _("{records}, head {hash}").format(records=records, hash=trail.head.hash.hex()[:HASH_SHOWN]),
-        _checkpoint_line(trail, status.time),
-        *(f"{what}: {one_line(said, LONGEST)}" for what, said in faults if said and said != status.out_of_service),
+        (_("Length"), _("{records}, head {hash}").format(records=records, hash=trail.head.hash.hex()[:HASH_SHOWN])),
+        (_("Signed"), _checkpoint_text(trail, now)),
+        (_("Kept elsewhere"), _anchored_text(trail, now)),
+        *anew,
+        *((what, one_line(said, LONGEST)) for what, said in faults if said and said != status.out_of_service),
     )
 
 
@@ -54,7 +58,8 @@ def sink_lines(sink: SinkStatus, now: datetime) -> tuple[str, ...]:
 
 def status_lines(status: KioskStatus) -> tuple[str, ...]:
     """All of it, for a line terminal."""
-    lines = [service_line(status), *(f"{_('Audit trail')}: {line}" for line in trail_lines(status))]
+    (_name, first), *facts = trail_facts(status)
+    lines = [service_line(status), f"{_('Audit trail')}: {first}", *(f"  {name}: {text}" for name, text in facts)]
     for sink in status.sight.sinks if status.sight else ():
         lines += [
             _("Sink {title}").format(title=sink_title(sink)),
@@ -78,7 +83,7 @@ def delivery_line(delivery: AuditDelivery, now: datetime) -> str:
         return ""
     sink, *others = delivery.sinks
     since = sink.fault_at or sink.oldest
-    waiting = plural("{count} record waits here", "{count} records wait here", sink.waiting)
+    waiting = plural("{count} record waits here", "{count} records wait here", sink.waiting or 0)
     more = plural("{count} more repository too", "{count} more repositories too", len(others)) if others else ""
     what = _("The audit repository {name} has got nothing since {time}.").format(
         name=one_line(sink.name), time=moment_text(since, now) if since else "?"
@@ -95,6 +100,8 @@ def moment_text(moment: datetime, now: datetime) -> str:
 
 def waiting_words(sink: SinkStatus, now: datetime) -> str:
     """How much waits, and for how long the oldest has."""
+    if sink.waiting is None:
+        return _("how much waits cannot be told")
     if not sink.waiting:
         return _("everything is sent")
     records = plural("{count} record waits", "{count} records wait", sink.waiting)
@@ -103,13 +110,27 @@ def waiting_words(sink: SinkStatus, now: datetime) -> str:
     )
 
 
-def _checkpoint_line(trail: TrailStatus, now: datetime) -> str:
+def _checkpoint_text(trail: TrailStatus, now: datetime) -> str:
     checkpoint = trail.checkpoint
     if checkpoint is None:
-        return _("no checkpoint yet")
-    return _("checkpoint {number}, signed {time}, up to record {record}").format(
+        return _("not yet")
+    return _("checkpoint {number} at {time}, up to record {record}").format(
         number=checkpoint.number, time=moment_text(checkpoint.time, now), record=checkpoint.sequence
     )
+
+
+def _anchored_text(trail: TrailStatus, now: datetime) -> str:
+    if not trail.anchored:
+        return _("nowhere")
+    said = _("up to checkpoint {number}").format(number=trail.anchored)
+    if trail.anchored_at is None:
+        return said
+    return f"{said}, {_('signed {time}').format(time=moment_text(trail.anchored_at, now))}"
+
+
+def _anew_text(time: datetime, now: datetime) -> str:
+    said = _("{time}: there was an audit trail here before, which is gone")
+    return said.format(time=moment_text(time, now))
 
 
 def _duration(seconds: float) -> str:

@@ -48,7 +48,7 @@ def modalities_text(study: Study) -> str:
 
 
 def study_cells(study: Study) -> tuple[str, ...]:
-    """One text for each of STUDY_COLUMNS; "?" where the archive gave no count."""
+    """One text for each of STUDY_COLUMNS."""
     return (
         date_text(study.study_date),
         time_text(study.study_time),
@@ -56,9 +56,21 @@ def study_cells(study: Study) -> tuple[str, ...]:
         identifier_text(study.patient),
         modalities_text(study),
         one_line(study.description),
-        one_line(study.accession_number),
-        f"{count_text(study.series_count)}/{count_text(study.instance_count)}",
+        accession_text(study),
+        counts_text(study),
     )
+
+
+def accession_text(study: Study) -> str:
+    """The accession number with its issuer, where one is known: "A123 (RIS)"."""
+    number, issuer = one_line(study.accession_number), one_line(study.accession_issuer)
+    return f"{number} ({issuer})" if number and issuer else number
+
+
+def counts_text(study: Study) -> str:
+    """Series and instances; "?" where they are unknown, "≈" before what was counted here and not by the archive."""
+    mark = "≈" if study.counted else ""
+    return f"{mark}{count_text(study.series_count)}/{count_text(study.instance_count)}"
 
 
 def in_order(studies: Iterable[Study], order: SortOrder) -> list[Study]:
@@ -73,8 +85,9 @@ def study_line(study: Study) -> str:
         time_text(study.study_time),
         modalities_text(study),
         one_line(study.description) or _("(no description)"),
-        _("accession {number}").format(number=one_line(study.accession_number)) if study.accession_number else "",
-        one_line(study.archive),
+        _("accession {number}").format(number=accession_text(study)) if study.accession_number else "",
+        " + ".join(one_line(archive) for archive in study.archives),
+        _("counted here") if study.counted else "",
     )
 
 
@@ -86,5 +99,5 @@ def arriving_line(count: int) -> str:
 def found_line(found: Found) -> str:
     """How a query ended."""
     line = plural("{count} study", "{count} studies", found.count) if found.count else _("No study matches.")
-    more = _("There are more: narrow the query.") if found.more else ""
+    more = _("There are more: ask for more, or narrow the query.") if found.more else ""
     return joined(line, more, *(one_line(note) for note in found.notes))

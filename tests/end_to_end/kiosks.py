@@ -1,12 +1,13 @@
 """Whole kiosks for tests: real archives and destinations, every reader, the demo's people."""
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.audit import Trail
+from kiosk.audit import TrailPort
 from kiosk.build import DemoParts, build
 from kiosk.clock import Clock
 from kiosk.config.model import Kiosk, KioskConfig, Limits, Readers, SessionRules
@@ -19,7 +20,7 @@ from kiosk.operations.agent import Agent
 from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.perform import Desk
 from kiosk.premises import Premises
-from readers.reader import Reader
+from readers.reader import Card, CardPresented, CardRemoved, Reader, ReaderEvent
 from readers.registry import open_reader
 from readers.simulated import SimulatedReader
 from readers.virtual.card import VirtualCard
@@ -28,51 +29,104 @@ from tests.pcscd import PcscWithVpcd
 from tests.peers import fill
 
 SETTLE = 0.3
+LONGEST_TAP = 30.0
+"""Seconds that a card lies there where nobody reads it."""
 RULES = SessionRules(idle_seconds=120.0, warning_seconds=10.0, accidental_seconds=1.0)
 
 
-@dataclass(frozen=True)
-class Presenter:
-    """A reader, and how a card is laid on it. `seconds` is how long a card has to lie there to be seen, `away` how long
-    it has to be gone for that to be seen."""
+class Attended:
+    """A reader of which the tests see how far its watch has come with a card."""
 
-    reader: Reader
-    insert: Callable[[VirtualCard], None]
-    remove: Callable[[], None]
-    seconds: float
-    away: float
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._removed = False
+        self.has_read = threading.Event()
+        self.is_done = threading.Event()
 
     @property
-    def pause(self) -> float:
-        """Seconds from one tap to the next, so that the second counts."""
-        return self.seconds + self.away + SETTLE
+    def spec(self) -> str:
+        """Of the reader."""
+        return self._reader.spec
 
-    def tap(self, name: str, seconds: float | None = None) -> None:
-        """Lays the demo's card of that name there for a while; returns at once."""
+    def begin(self) -> None:
+        """Another tap."""
+        self.has_read.clear()
+        self.is_done.clear()
+
+    def open(self) -> None:
+        """As the reader."""
+        self._reader.open()
+
+    def close(self) -> None:
+        """As the reader."""
+        self._reader.close()
+
+    def cancel(self) -> None:
+        """As the reader."""
+        self._reader.cancel()
+
+    def wait(self, timeout: float) -> Sequence[ReaderEvent]:
+        """As the reader. Who waits again has taken in what came before."""
+        if self._removed:
+            self.is_done.set()
+        events = self._reader.wait(timeout)
+        self._removed = any(isinstance(event, CardRemoved) for event in events)
+        return events
+
+    @contextmanager
+    def connect(self, presented: CardPresented) -> Iterator[Card]:
+        """As the reader; what the tap does is done when this ends."""
+        try:
+            with self._reader.connect(presented) as card:
+                yield card
+        finally:
+            self.has_read.set()
+
+
+class Presenter:
+    """A reader, and how a card is laid on it."""
+
+    def __init__(self, reader: Reader, insert: Callable[[VirtualCard], None], remove: Callable[[], None]) -> None:
+        self.reader = Attended(reader)
+        self.insert = insert
+        self.remove = remove
+        self._lies: threading.Thread | None = None
+
+    def tap(self, name: str, _: float | None = None) -> None:
+        """Lays the demo's card of that name there until it has been read, once the card before it has been away for
+        long enough that this tap counts."""
+        if self._lies is not None:
+            self._lies.join()
+        self.reader.begin()
         self.insert(deck()[name])
-        timer = threading.Timer(max(seconds or 0.0, self.seconds), self.remove)
-        timer.daemon = True
-        timer.start()
+        self._lies = threading.Thread(target=self._lie, daemon=True)
+        self._lies.start()
+
+    def _lie(self) -> None:
+        self.reader.has_read.wait(LONGEST_TAP)
+        self.remove()
+        self.reader.is_done.wait(LONGEST_TAP)
+        time.sleep(SETTLE)
 
 
 @contextmanager
 def simulated() -> Iterator[Presenter]:
     """The simulated reader."""
     reader = SimulatedReader(deck())
-    yield Presenter(reader, reader.insert, reader.remove, 0.3, 0.3)
+    yield Presenter(reader, reader.insert, reader.remove)
 
 
 @contextmanager
 def over_pcsc(pcsc: PcscWithVpcd) -> Iterator[Presenter]:
-    """The real pcscd with a virtual card in it; pcscd asks vpcd every 0.4 s whether there is a card."""
-    yield Presenter(open_reader(pcsc.spec), pcsc.insert, pcsc.remove, 1.0, 1.0)
+    """The real pcscd with a virtual card in it."""
+    yield Presenter(open_reader(pcsc.spec), pcsc.insert, pcsc.remove)
 
 
 @contextmanager
 def over_nfcpy() -> Iterator[Presenter]:
-    """nfcpy on its UDP device, which takes a second to find that nothing answers."""
+    """nfcpy on its UDP device."""
     with IsoDepDevice() as device:
-        yield Presenter(open_reader(device.spec), device.insert, device.remove, 2.5, 3.0)
+        yield Presenter(open_reader(device.spec), device.insert, device.remove)
 
 
 def configuration(state: Path, archive: Peer, destination: Peer, rules: SessionRules = RULES) -> KioskConfig:
@@ -93,7 +147,7 @@ class Running:
 
     agent: Agent
     premises: Premises
-    trail: Trail
+    trail: TrailPort
 
 
 @contextmanager

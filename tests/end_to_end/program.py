@@ -21,7 +21,7 @@ from typing import Self
 COMMAND = (sys.executable, "-m", "kiosk.cli")
 ROOT = Path(__file__).parents[2]
 COLUMNS, ROWS = 120, 36
-PATIENCE = 30.0
+PATIENCE = 60.0
 LOOK = 0.05
 COLOURS = re.compile(rb"\x1b\[[0-9;:]*m")
 SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
@@ -48,6 +48,12 @@ def runtime() -> Iterator[dict[str, str]]:
 def kiosk(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     """Runs one subcommand to its end, in a session of its own: no terminal to ask for a PIN on."""
     return finish(environment, [*COMMAND, *words])
+
+
+def lay(environment: dict[str, str], card: str) -> subprocess.CompletedProcess[str]:
+    """`kiosk tap` for as long as a tap may last: the card lies there until it has been read, however busy the machine
+    is, or until another takes its place."""
+    return kiosk(environment, "tap", card, "--seconds", "60")
 
 
 def finish(environment: dict[str, str], command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -196,19 +202,21 @@ class Program:
             assert self.process.stdin is not None
             self.process.stdin.close()
 
-    def hang_up(self) -> None:
-        """Closes the terminal, as a window does: the kernel sends SIGHUP, and every further write fails."""
+    def stall(self) -> None:
+        """From now on nobody reads what it writes."""
         self._hung_up.set()
         for thread in self._threads:
-            thread.join(5.0)
+            thread.join(PATIENCE)
+
+    def hang_up(self) -> None:
+        """Closes the terminal, as a window does: the kernel sends SIGHUP, and every further write fails."""
+        self.stall()
         master, self._master = self._master, -1
         os.close(master)
 
     def deafen(self) -> None:
         """Closes the reading end of its standard output, as `head` does."""
-        self._hung_up.set()
-        for thread in self._threads:
-            thread.join(5.0)
+        self.stall()
         assert self.process.stdout is not None
         self.process.stdout.close()
         assert self.process.stderr is not None
@@ -224,7 +232,7 @@ class Program:
         """Waits for its end; gives the exit code."""
         code = self.process.wait(patience)
         for thread in self._threads:
-            thread.join(5.0)
+            thread.join(PATIENCE)
         return code
 
     def descendants(self) -> set[int]:
@@ -264,7 +272,7 @@ def _children(parents: set[int]) -> Iterator[int]:
             yield int(folder.name)
 
 
-def gone(pids: set[int], patience: float = 5.0) -> bool:
+def gone(pids: set[int], patience: float = PATIENCE) -> bool:
     """True when all of those processes have ended within the time."""
     deadline = time.monotonic() + patience
     while left := {pid for pid in pids if _is_running(pid)}:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.audit import Phase, Trail, verify
-from tests.end_to_end.program import Program, kiosk, runtime
+from tests.end_to_end.program import Program, lay, runtime
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def test_the_main_job_in_lines(environment: dict[str, str], tmp_path: Path) -> N
     folder = tmp_path / "state"
     with Program(environment, "demo", "--plain", "--keep", str(folder)) as running:
         running.await_text("Locked. Tap your badge or phone.")
-        assert kiosk(environment, "tap", "unknown-badge").returncode == 0
+        assert lay(environment, "unknown-badge").returncode == 0
         running.await_text("This badge is not known here")
-        assert kiosk(environment, "tap", "radiologist-badge").returncode == 0
+        assert lay(environment, "radiologist-badge").returncode == 0
         running.await_text("PIN of Dr. Anna Weber")
         after = running.type("918273\n")
         running.await_text("4 tries left", after)

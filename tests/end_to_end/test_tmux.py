@@ -27,7 +27,7 @@ class Tmux:
         """One command of tmux."""
         done = subprocess.run(
             ["tmux", "-L", self._name, "-f", "/dev/null", *words],
-            capture_output=True, text=True, timeout=30, env=self._environment, check=check,
+            capture_output=True, text=True, timeout=PATIENCE, env=self._environment, check=check,
         )  # fmt: skip
         return done.stdout
 
@@ -126,8 +126,8 @@ def _another_badge_takes_the_terminal_over(tmux: Tmux) -> None:
     _nothing_is_left(tmux.everything.replace("PIN of Dr. Anna Weber", ""))
     # The box belongs to its tap: an unknown badge closes it.
     tmux.press("F4")
-    tmux.await_screen("This badge is not known here", "Tap your badge or phone")
-    assert "PIN of" not in tmux.screen
+    said = ("This badge is not known here", "Tap your badge or phone")
+    tmux.until(lambda screen: all(words in screen for words in said) and "PIN of" not in screen, "The box stays")
 
 
 def _nothing_is_left(text: str) -> None:

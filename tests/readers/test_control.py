@@ -19,6 +19,8 @@ from readers.virtual.deck import Deck, DeckCard
 from readers.virtual.uid_card import UidCard
 from tests.readers.cards import FIXED_UID
 
+PATIENCE = 60.0
+
 
 @pytest.fixture
 def room() -> Iterator[Path]:
@@ -42,7 +44,7 @@ def server(room: Path, reader: SimulatedReader) -> Iterator[control.ControlServe
 
 def ask(path: Path, raw: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10.0)
+        connection.settimeout(PATIENCE)
         connection.connect(str(path))
         connection.sendall(raw)
         answer = b""
@@ -58,8 +60,8 @@ def test_a_tap_from_outside_lays_the_card_on_and_takes_it_away(
     server: control.ControlServer, reader: SimulatedReader
 ) -> None:
     control.tap(server.path, "badge", seconds=0.05)
-    (presented,) = reader.wait(10.0)
-    (removed,) = reader.wait(10.0)
+    told = [*reader.wait(PATIENCE)]
+    presented, removed = told if len(told) == 2 else [*told, *reader.wait(PATIENCE)]
     assert isinstance(presented, CardPresented)
     assert isinstance(removed, CardRemoved)
 
@@ -157,7 +159,7 @@ def test_anything_but_a_request_is_refused_and_lays_no_card(
 
 def test_an_endless_line_is_cut_off_and_the_next_client_served(server: control.ControlServer) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10.0)
+        connection.settimeout(PATIENCE)
         connection.connect(str(server.path))
         with pytest.raises(OSError, match=r"Broken pipe|reset"):
             connection.sendall(b"x" * 16_000_000)
@@ -181,9 +183,9 @@ def test_a_silent_or_dripping_client_does_not_hold_the_door(
 
         dripping = threading.Thread(target=drip, daemon=True)
         dripping.start()
-        assert control.cards(server.path, timeout=10.0)
+        assert control.cards(server.path, timeout=PATIENCE)
         stop.set()
-        dripping.join(10.0)
+        dripping.join(PATIENCE)
 
 
 def test_without_a_running_reader_the_client_says_so(room: Path) -> None:
@@ -212,14 +214,14 @@ def test_another_user_is_turned_away_even_where_the_modes_would_let_it_in(
     server.path.chmod(0o666)
     client = (
         "import os,socket,sys; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
-        "s=socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1]);"
+        "s=socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(sys.argv[1]);"
         's.sendall(b\'{"tap": "badge"}\\n\'); print(s.recv(4096).decode())'
     )
     answered = subprocess.run(
         [sys.executable, "-I", "-c", client, str(server.path)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert "Another user" in answered.stdout, answered.stderr

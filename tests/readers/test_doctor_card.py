@@ -27,7 +27,7 @@ from tests.pcscd import PcscWithVpcd
 from tests.readers.cards import EchoCard, ScriptedCard
 
 BADGE = UidCard(Uid.from_hex("04A1B2C3D4E580"))
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def schemes() -> Schemes:

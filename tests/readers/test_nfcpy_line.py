@@ -88,5 +88,6 @@ def test_an_interruption_ends_one_read_and_a_late_one_is_forgotten(line: tuple[i
     with pytest.raises(OSError, match=r"."):
         uart.read(60_000)
     bell.join()
+    assert os.read(near, 64) == ACK, "what the chip was told to do is broken off"
     os.write(near, ACK)
     assert uart.read(1000) == ACK

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from readers.apdu import Command
 from readers.credentials.claim import Assurance, Claim, Refusal, RefusalReason
 from readers.credentials.ladder import Ladder
-from readers.credentials.standard import standard_ladder
+from readers.credentials.standard import LadderSources, standard_ladder
 from readers.errors import CardGone, ReaderUnavailable
 from readers.nfcpy_reader import NfcpyReader, NfcpyUnavailable
 from readers.nfcpy_uart import Uart
@@ -35,9 +35,9 @@ from readers.virtual.pkoc_phone import PkocPhone
 from readers.virtual.pn532_uart import LineFault, Pn532Uart
 from readers.virtual.uid_card import UidCard
 from readers.watch import ReaderWatch, Reading
-from tests.readers.cards import EchoCard
+from tests.readers.cards import EchoCard, ManualClock
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 AT_ONCE = 0.3
 """What a look may take to end when it is cancelled."""
 HANGS = 100
@@ -83,7 +83,8 @@ def presented_to(reader: Reader) -> CardPresented:
 
 
 def patient_ladder() -> Ladder:
-    return standard_ladder()
+    """No time passes by its clock."""
+    return standard_ladder(sources=LadderSources(monotonic=ManualClock()))
 
 
 class Wall:
@@ -322,6 +323,7 @@ def test_cancel_within_a_sign_of_life_is_no_removal(chip: Pn532Uart, reader: Nfc
 def test_a_watch_of_a_hanging_chip_stops(chip: Pn532Uart, wall: Wall) -> None:
     chip.plant(LineFault.SENSE_HANGS, HANGS)
     wall.watch.stop()
+    wall.watch._thread.join(PATIENCE)
     assert not wall.watch._thread.is_alive()
 
 

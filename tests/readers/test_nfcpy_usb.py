@@ -22,7 +22,7 @@ from tests.readers.usb_bus import Acr122, Plug, Pn533Stick, UsbBus, usb_bus
 
 __all__ = ["usb_bus"]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 BADGE = UidCard(Uid.from_hex("04A1B2C3D4E580"))
 STICKS: list[Callable[[], Plug]] = [Pn533Stick, Acr122]
 

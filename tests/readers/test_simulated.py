@@ -15,6 +15,7 @@ from readers.virtual.pkoc_phone import SELECT, Fault, PkocPhone
 from readers.virtual.uid_card import UidCard
 from tests.readers.cards import FIXED_UID, EchoCard, ManualClock
 
+PATIENCE = 60.0
 BADGE = UidCard(FIXED_UID)
 GET_UID = Command(0xFF, 0xCA, 0x00, 0x00, le=0)
 
@@ -51,10 +52,10 @@ def test_the_first_wait_reports_the_reader_and_the_card_that_lies_on_it(reader: 
 def test_a_tap_wakes_a_wait_in_another_thread(reader: SimulatedReader) -> None:
     reader.wait(0.0)
     told: list[ReaderEvent] = []
-    waiter = threading.Thread(target=lambda: told.extend(reader.wait(20.0)), daemon=True)
+    waiter = threading.Thread(target=lambda: told.extend(reader.wait(PATIENCE)), daemon=True)
     waiter.start()
     reader.insert("badge")
-    waiter.join(10.0)
+    waiter.join(PATIENCE)
     assert not waiter.is_alive()
     assert names(told) == ["CardPresented"]
 
@@ -72,10 +73,12 @@ def test_a_tap_too_short_for_any_wait_is_still_told(reader: SimulatedReader) -> 
 def test_a_tap_of_some_seconds_ends_by_itself_within_a_wait(reader: SimulatedReader) -> None:
     reader.wait(0.0)
     reader.insert("badge", seconds=0.05)
-    assert names(reader.wait(10.0)) == ["CardPresented"]
-    started = time.monotonic()
-    assert names(reader.wait(10.0)) == ["CardRemoved"]
-    assert time.monotonic() - started < 9.0
+    told = [*reader.wait(PATIENCE)]
+    if len(told) < 2:  # else the machine was busy meanwhile
+        started = time.monotonic()
+        told += reader.wait(PATIENCE)
+        assert time.monotonic() - started < PATIENCE / 2
+    assert names(told) == ["CardPresented", "CardRemoved"]
 
 
 def test_a_second_card_takes_the_place_of_the_first_as_another_presentation(reader: SimulatedReader) -> None:
@@ -97,7 +100,7 @@ def test_cancel_ends_a_wait(reader: SimulatedReader) -> None:
     waiter = threading.Thread(target=reader.wait, args=(60.0,), daemon=True)
     waiter.start()
     reader.cancel()
-    waiter.join(10.0)
+    waiter.join(PATIENCE)
     assert not waiter.is_alive()
 
 
@@ -178,7 +181,7 @@ def test_unplugging_ends_a_wait_and_every_exchange_until_it_is_plugged_again(rea
     with reader.connect(first_presented(reader.wait(0.0))) as card:
         threading.Timer(0.05, reader.unplug).start()
         with pytest.raises(ReaderUnavailable):
-            reader.wait(20.0)
+            reader.wait(PATIENCE)
         with pytest.raises(ReaderUnavailable):
             card.transmit(GET_UID)
     with pytest.raises(ReaderUnavailable):

@@ -20,6 +20,7 @@ from readers.reader import (
 from readers.watch import DRIVER_FAILED, NO_READER, STUCK_SECONDS, ReaderWatch, Reading
 from tests.readers.cards import ManualClock, ScriptedCard
 
+PATIENCE = 60.0
 WALL = ReaderInfo("Wall reader", "scripted")
 Step = ReaderEvent | Exception
 Outcome = Reading | Exception | None
@@ -114,7 +115,7 @@ class Bench:
 
     def settle(self) -> None:
         """Returns when the thread has taken in every step so far."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         for _ in range(2):
             self.reader.steps.put(None)
             while not self.reader.steps.empty():
@@ -128,7 +129,7 @@ class Bench:
         return found
 
     def next(self) -> ReaderEvent:
-        return self.events.get(timeout=10)
+        return self.events.get(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -216,8 +217,8 @@ def test_a_mistake_in_a_callback_is_passed_on_and_the_watch_goes_on(bench: Bench
     bench.insert(KeyError("read"))
     bench.remove()
     bench.insert(Reading("badge", fail))
-    assert isinstance(bench.crashes.get(timeout=10), KeyError)
-    assert isinstance(bench.crashes.get(timeout=10), ZeroDivisionError)
+    assert isinstance(bench.crashes.get(timeout=PATIENCE), KeyError)
+    assert isinstance(bench.crashes.get(timeout=PATIENCE), ZeroDivisionError)
     bench.remove()
     bench.insert(bench.card("other"))
     assert bench.acts == ["other"]
@@ -227,7 +228,7 @@ def test_a_mistake_in_a_callback_is_passed_on_and_the_watch_goes_on(bench: Bench
 def test_a_mistake_in_a_driver_is_passed_on_and_the_reader_is_opened_again(bench: Bench) -> None:
     bench.reader.steps.put(IndexError("driver"))
     assert bench.next() == ReaderDetached(WALL, DRIVER_FAILED)
-    assert isinstance(bench.crashes.get(timeout=10), IndexError)
+    assert isinstance(bench.crashes.get(timeout=PATIENCE), IndexError)
     bench.reader.steps.put(ReaderAttached(WALL))
     assert bench.next() == ReaderAttached(WALL)
     assert bench.reader.opened == 2
@@ -301,13 +302,15 @@ def test_back_off_grows_to_two_seconds_and_starts_anew(monkeypatch: pytest.Monke
 
 
 def test_a_thread_that_hangs_is_not_alive(bench: Bench) -> None:
-    hang = threading.Event()
+    reading, hang = threading.Event(), threading.Event()
 
     def read(presented: CardPresented) -> None:
-        hang.wait(10)
+        reading.set()
+        hang.wait(PATIENCE)
 
     bench.read = read
     bench.reader.steps.put(CardPresented(WALL, 1))
+    assert reading.wait(PATIENCE)
     bench.clock.advance(STUCK_SECONDS)
     assert not bench.watch.alive
     hang.set()
@@ -324,4 +327,4 @@ def test_stop_from_its_own_callback_does_not_wait_for_itself(bench: Bench) -> No
 
     bench.read = lambda presented: Reading("badge", act)
     bench.reader.steps.put(CardPresented(WALL, 1))
-    assert stopped.wait(10)
+    assert stopped.wait(PATIENCE)

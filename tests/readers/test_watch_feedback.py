@@ -26,7 +26,7 @@ from readers.watch import ReaderWatch, Reading
 WALL = ReaderInfo("ACS ACR1252 1S CL Reader PICC 00 00", "pcsc")
 DESK = ReaderInfo("ACS ACR122U PICC Interface 01 00", "pcsc")
 OTHER = ReaderInfo("HID Global OMNIKEY 5022 00 00", "pcsc")
-PATIENCE = 30.0
+PATIENCE = 60.0
 WORKING, ACCEPTED, REFUSED = "E00000290103", "E00000290102 E0000028010A", "E00000290101 E0000028011E"
 Note = tuple[str, str]
 

@@ -95,14 +95,14 @@ def test_guesses_at_the_same_moment_are_all_counted(tmp_path: Path, clock: HandC
 
     def guess(number: int) -> None:
         lockouts = Lockouts(opened[number % engines], clock)
-        together.wait(20)
+        together.wait(60)
         answers.append(lockouts.begin_attempt("p", "c"))
 
     threads = [Thread(target=guess, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sum(isinstance(answer, Free) for answer in answers) == 5
     assert len(answers) == 8
     for engine in opened:

@@ -124,7 +124,7 @@ def test_of_many_bootstraps_at_once_one_succeeds(room: Room) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(outcomes)[1:] == ["refused"] * 4
     assert len(room.directory.people()) == 1
 

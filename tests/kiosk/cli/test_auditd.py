@@ -89,7 +89,7 @@ def test_the_public_key_is_printed_for_whoever_verifies_elsewhere(folder: Path, 
     (folder / "key.pem").write_text(printed.stdout)
     found = run(environment, folder, "audit", "verify", "--public-key", str(folder / "key.pem"))
     assert found.returncode == 0, found.stderr
-    other = shutil.copy(folder / "key.pem", folder / "other.pem")
+    other = str(folder / "other.pem")
     Path(other).write_text("00" * 32)
     assert run(environment, folder, "audit", "verify", "--public-key", other).returncode == 3
 
@@ -128,7 +128,7 @@ def test_a_copy_is_verified_on_another_machine_against_key_anchors_and_escrow(en
         copy = shutil.copyfile(folder / "audit" / "trail.db", folder / "copy.db")
         shutil.rmtree(folder / "audit")
 
-        def check(path: Path, *names: str) -> subprocess.CompletedProcess[str]:
+        def check(path: Path, *names: tuple[str, str]) -> subprocess.CompletedProcess[str]:
             files = [word for name in names for word in (f"--{name[0]}", str(folder / f"there-{name[1]}"))]
             return kiosk(environment, "audit", "verify", "--db", str(path), *files)
 

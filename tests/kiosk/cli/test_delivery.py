@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def forwarder(environment: dict[str, str], config: Path) -> Iterator[subprocess.
         try:
             yield process
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
 
@@ -67,7 +68,7 @@ def sinks_of(agent: Agent) -> tuple[SinkStatus, ...]:
     return sight.sinks if sight else ()
 
 
-def status(environment: dict[str, str], config: Path) -> tuple[int, dict[str, object]]:
+def status(environment: dict[str, str], config: Path) -> tuple[int, dict[str, Any]]:
     """What `kiosk status --json` says, and its exit code."""
     done = kiosk(environment, "status", "--json", "--config", str(config))
     assert done.returncode in (0, 1), done.stderr
@@ -133,7 +134,9 @@ def test_a_terminal_delivers_by_itself_what_is_recorded_until_its_end(tmp_path: 
     assert [one.mark for one in read_messages(tmp_path / "copy.log")] == expected(premises.trail_path)
 
 
-def test_a_terminal_tells_anybody_how_its_deliveries_stand(tmp_path: Path) -> None:
+def test_a_terminal_tells_anybody_how_its_deliveries_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.operations.delivery_watch.EVERY", 0.1)
+    monkeypatch.setattr("kiosk.operations.delivery_watch.GRACE", 0.5)
     premises = Premises(load(configured(tmp_path, "")))
     with premises.trail() as trail, forwarding(premises):
         people = premises.directory(demo=True)

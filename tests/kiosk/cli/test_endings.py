@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.audit import Entry, Phase, Trail, verify
-from tests.end_to_end.program import LOOK, PATIENCE, Program, gone, kiosk
+from tests.end_to_end.program import LOOK, PATIENCE, Program, gone, lay
 
+PICTURES = 25
 INVITATION = {"--plain": "Locked. Tap your badge", "screen": "Tap your badge or phone"}
 
 
@@ -65,6 +66,24 @@ def test_a_terminal_that_goes_away_stops_the_demo_on_record(
     _is_in_order(tmp_path / "state", environment)
 
 
+def test_a_terminal_that_stalls_and_then_goes_away_stops_the_demo_on_record(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with demo(environment, tmp_path / "state", "screen") as running:
+        running.await_text(INVITATION["screen"])
+        started = running.descendants()
+        running.stall()
+        for _ in range(PICTURES):  # more than the terminal and whoever writes to it can hold
+            running.type("s")
+            time.sleep(LOOK)
+            running.type("\x1b")
+            time.sleep(LOOK)
+        running.hang_up()
+        assert running.wait() in (0, 1)
+        assert gone(started)
+    _is_in_order(tmp_path / "state", environment)
+
+
 def test_a_demo_that_is_killed_leaves_no_process_and_the_next_closes_what_was_open(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -92,8 +111,15 @@ def test_a_demo_that_is_killed_leaves_no_process_and_the_next_closes_what_was_op
 
 
 def _archive(started: set[int]) -> int:
-    (pid,) = [pid for pid in started if b"kiosk.demo.archive" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (pid,) = [pid for pid in started if b"kiosk.demo.archive" in _command(pid)]
     return pid
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since
+        return b""
 
 
 def _await_open_intent(folder: Path) -> None:
@@ -107,10 +133,11 @@ def _await_open_intent(folder: Path) -> None:
 
 
 def _sign_in(running: Program, environment: dict[str, str]) -> None:
-    kiosk(environment, "tap", "radiologist-badge")
-    running.await_text("PIN")
-    running.type("123456\r")
-    running.await_text("Sign out")
+    after = len(running.written)
+    assert lay(environment, "radiologist-badge").returncode == 0
+    running.await_text("PIN of Dr. Anna Weber", after)
+    after = running.type("123456\r")
+    running.await_text("Sign out", after)
 
 
 def _is_in_order(folder: Path, environment: dict[str, str]) -> None:

@@ -14,11 +14,11 @@ import pytest
 from kiosk.access.people import Directory
 from kiosk.access.policy import Role
 from kiosk.audit import Entry, Phase, Trail
-from kiosk.cli.taps import Taps
+from kiosk.cli.taps import SETTLE, Taps
 from kiosk.config.loader import load
 from kiosk.errors import NotAllowed
 from kiosk.premises import Premises
-from readers.control import tap
+from readers.control import LONGEST_TAP, remove, tap
 from readers.credentials.claim import Assurance
 from readers.credentials.iso14443 import UidScheme
 from readers.credentials.ladder import Ladder
@@ -115,9 +115,13 @@ class Desk:
     def enrolling(self, *words: str, who: str = "a.weber") -> Program:
         return Program(self.environment, "staff", "enrol", who, *words, "--config", str(self.path))
 
+    @property
+    def socket(self) -> Path:
+        return Path(self.environment["XDG_RUNTIME_DIR"]) / f"imaging-kiosk-{os.getuid()}" / "reader.sock"
+
     def tap(self, card: str) -> None:
-        runtime = Path(self.environment["XDG_RUNTIME_DIR"])
-        tap(runtime / f"imaging-kiosk-{os.getuid()}" / "reader.sock", card, timeout=PATIENCE)
+        """It lies there until it has been read, however busy the machine is."""
+        tap(self.socket, card, LONGEST_TAP, timeout=PATIENCE)
 
     def tap_until(self, card: str, done: Callable[[], bool]) -> None:
         """A second tap counts once the first card is seen to be gone for a moment."""
@@ -125,8 +129,12 @@ class Desk:
         while not done():
             assert time.monotonic() < deadline, "No tap counted."
             with suppress(ReaderUnavailable):  # the command may be done already, and its reader closing
+                remove(self.socket, timeout=PATIENCE)
+                time.sleep(2 * SETTLE)
                 self.tap(card)
-            time.sleep(1.0)
+            again = time.monotonic() + 5.0
+            while not done() and time.monotonic() < again:
+                time.sleep(0.05)
 
     def records(self) -> list[Entry]:
         with Trail.read_only(self.folder / "state" / "trail.db") as trail:

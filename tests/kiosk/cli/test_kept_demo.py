@@ -17,7 +17,7 @@ from kiosk.audit import Phase, Trail
 from kiosk.demo.department import studies_on
 from kiosk.demo.people import PATIENTS
 from kiosk.demo.staff import PEOPLE
-from tests.end_to_end.program import COMMAND, Program, kiosk
+from tests.end_to_end.program import COMMAND, Program, kiosk, lay
 from tests.kiosk.audit.test_xml import valid
 from tests.kiosk.cli.conftest import Kept
 
@@ -203,7 +203,7 @@ def test_a_radiologist_who_taps_may_not_read_the_record(kept: Kept, environment:
 
 def _sign_in(reading: Program, environment: dict[str, str], card: str) -> None:
     reading.await_text("Tap your badge")
-    assert kiosk(environment, "tap", card).returncode == 0
+    assert lay(environment, card).returncode == 0
     reading.await_text("PIN: ")
     reading.type("123456\n")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.demo.staff import UNKNOWN_BADGE, deck
+from readers.control import remove
 from readers.virtual.pkoc_phone import PkocPhone
-from tests.end_to_end.program import Program, kiosk
+from tests.end_to_end.program import Program, kiosk, lay
 
 DECK = """
 [[card]]
@@ -26,9 +27,9 @@ uid = "08112233"
 def test_cards_of_the_demo_are_read_as_they_are_tapped(environment: dict[str, str]) -> None:
     with Program(environment, "read", "--reader", "simulated", "--json", "--count", "2") as reading:
         reading.await_text('"attached"')
-        assert kiosk(environment, "tap", "radiologist-badge", "--seconds", "0.3").returncode == 0
-        reading.await_text('"removed"')
-        assert kiosk(environment, "tap", "radiologist-phone", "--seconds", "5").returncode == 0
+        assert lay(environment, "radiologist-badge").returncode == 0
+        reading.await_text('"card"')
+        assert lay(environment, "radiologist-phone").returncode == 0
         assert reading.wait() == 0
         attached, card, removed, phone = _lines(reading)
     reader = {"reader": "Simulated reader"}
@@ -52,10 +53,12 @@ def test_a_deck_of_ones_own_and_a_socket_of_ones_own(environment: dict[str, str]
     spec, socket = f"simulated:{tmp_path / 'deck.toml'}", str(Path(environment["XDG_RUNTIME_DIR"]) / "own" / "socket")
     with Program(environment, "read", "--reader", spec, "--json", "--socket", socket) as reading:
         reading.await_text('"attached"')
-        assert f"kiosk tap CARD --socket {socket}" in reading.errors
+        reading.await_error(f"kiosk tap CARD --socket {socket}")
         listed = kiosk(environment, "tap", "?", "--socket", socket)
         assert listed.stdout == "badge  A badge\nbare phone  bare phone\n"
-        kiosk(environment, "tap", "bare phone", "--socket", socket)
+        kiosk(environment, "tap", "bare phone", "--socket", socket, "--seconds", "60")
+        reading.await_text('"refused"')
+        remove(Path(socket))
         reading.await_text('"removed"')
         # Ctrl+C, as whoever watches a reader ends it.
         assert reading.end(signal.SIGINT) == 130
@@ -75,7 +78,7 @@ def test_a_deck_of_ones_own_and_a_socket_of_ones_own(environment: dict[str, str]
 def test_without_json_a_line_is_for_people(environment: dict[str, str]) -> None:
     with Program(environment, "read", "--reader", "simulated", "--count", "1") as reading:
         reading.await_text("attached")
-        kiosk(environment, "tap", UNKNOWN_BADGE)
+        lay(environment, UNKNOWN_BADGE)
         assert reading.wait() == 0
         assert "event=card  reader=Simulated reader  uid=9A0B1C2D" in reading.text
 
@@ -84,7 +87,7 @@ def test_reading_ends_when_nobody_listens_any_more(environment: dict[str, str]) 
     with Program(environment, "read", "--reader", "simulated", "--json") as reading:
         reading.await_text('"attached"')
         reading.deafen()
-        kiosk(environment, "tap", UNKNOWN_BADGE)
+        lay(environment, UNKNOWN_BADGE)
         assert reading.wait() == 1
         assert "Traceback" not in reading.errors
         assert "stumbled" not in reading.errors
@@ -110,7 +113,7 @@ def test_readers_that_cannot_be_are_said(environment: dict[str, str]) -> None:
 
 
 def test_a_tap_without_a_reader_or_of_an_unknown_card_is_said(environment: dict[str, str]) -> None:
-    nobody = kiosk(environment, "tap", "radiologist-badge")
+    nobody = lay(environment, "radiologist-badge")
     assert (nobody.returncode, nobody.stderr) == (1, "kiosk: No simulated reader is running there.\n")
     with Program(environment, "read", "--reader", "simulated") as reading:
         reading.await_text("attached")

@@ -1,5 +1,7 @@
 """`kiosk audit seal`, `prune` and `verify --segment`: months out of the trail into files, on record."""
 
+import re
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -83,6 +85,38 @@ def test_months_are_sealed_verified_apart_and_deleted_on_record(config: Path, en
     code, said, errors = audit("show", "--as-auditor")
     assert (code, errors) == (0, "")
     assert any("Delete old records of the audit trail: Deleted: " in line for line in said)
+
+
+def test_deleted_months_are_shown_and_exported_from_their_files_and_one_that_is_gone_is_named(
+    config: Path, environment: dict[str, str]
+) -> None:
+    def audit(*words: str) -> tuple[int, list[str], str]:
+        done = kiosk(environment, "audit", *words, "--as-auditor", *named)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    named: tuple[str, ...] = ("--config", str(config))
+    for act in ("seal", "prune"):
+        assert kiosk(environment, "audit", act, *named).returncode == 0
+    for words in (("show", "--act", "note"), ("export", "--act", "note", "--format", "csv")):
+        code, said, errors = audit(*words)
+        assert (code, len(said), errors) == (0, 1 + MONTHS, "")
+    folder, copy = config.parent / "segments", shutil.copy(config.parent / "state" / "trail.db", config.parent)
+    named = ("--db", str(copy))
+    code, said, errors = audit("export", "--act", "note")
+    assert (code, errors[:35]) == (1, "kiosk: not looked into: records up ")
+    assert len(said) < MONTHS
+    named = ("--db", str(copy), "--archive", str(folder))
+    assert audit("export", "--act", "note")[0] == 0
+    month = min(folder.iterdir())
+    month.unlink()
+    named = ("--config", str(config))
+    code, said, errors = audit("export", "--act", "note")
+    assert (code, len(said)) == (1, MONTHS - 1)
+    assert re.match(r"kiosk: not looked into: \d{4}-\d\d: The segment trail-.* cannot be read: No such file", errors)
+    code, said, errors = audit("show", "--act", "note", "--day", "40 days")
+    assert (code, len(said), errors) == (0, 2, "")
+    done = kiosk(environment, "audit", "custody", "1.2.3", *named)
+    assert (done.returncode, "Not looked into: " in done.stdout) == (1, True)
 
 
 def test_what_a_sink_has_not_taken_stays(config: Path, environment: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.audit import Phase, Trail
-from tests.end_to_end.program import Program, kiosk
+from tests.end_to_end.program import Program, kiosk, lay
 
 PIN = "704218"
 CONFIG = """
@@ -77,7 +77,7 @@ def test_a_tapped_badge_is_enrolled_with_a_new_pin(config: str, environment: dic
     assert listed.stdout == "a.new  auditor  Ada New  iso14443 …E580\n"
     with Program(environment, "audit", "show", "--config", config, terminal=True) as reading:
         reading.await_text("Tap your badge")
-        kiosk(environment, "tap", "radiologist-badge")
+        lay(environment, "radiologist-badge")
         reading.await_text("PIN: ")
         reading.type(f"{PIN}\n")
         assert reading.wait() == 0
@@ -93,7 +93,7 @@ def test_a_badge_without_an_identity_of_its_own_is_not_enrolled(
     words = ["staff", "add", "b.are", "--name", "B", "--role", "service", "--tap", "--config", config]
     with Program(environment, *words) as adding:
         adding.await_error("Tap the badge or phone to enrol.")
-        kiosk(environment, "tap", "bare")
+        lay(environment, "bare")
         assert adding.wait() == 1
         assert "kiosk: " in adding.errors
         assert "Traceback" not in adding.errors
@@ -101,7 +101,7 @@ def test_a_badge_without_an_identity_of_its_own_is_not_enrolled(
 
 def _tap(adding: Program, environment: dict[str, str], card: str) -> None:
     adding.await_text("Tap the badge or phone to enrol.")
-    assert kiosk(environment, "tap", card).returncode == 0
+    assert lay(environment, card).returncode == 0
 
 
 def _type_pins(adding: Program, first: str, second: str) -> None:

@@ -122,7 +122,6 @@ def test_too_little_names_nothing(text: str) -> None:
         chosen(CARRIED, text)
 
 
-@pytest.mark.timeout(180)
 def _tap_until(running: Program, words: str) -> None:
     """A tap within a second of the same badge's removal does not count: it is tapped again until it does."""
     for _ in range(10):
@@ -133,6 +132,7 @@ def _tap_until(running: Program, words: str) -> None:
     running.await_text(words)
 
 
+@pytest.mark.timeout(300)
 def test_an_open_session_ends_at_the_running_kiosk(environment: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "demo"
 

@@ -172,14 +172,14 @@ def test_many_that_open_a_new_database_at_once_make_one(path: Path) -> None:
     together, engines = Barrier(4), list[Engine]()
 
     def start() -> None:
-        together.wait(20)
+        together.wait(60)
         engines.append(opened(path))
 
     threads = [Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(engines) == 4
     assert {pragma(engine, "user_version") for engine in engines} == {0}
     with reading(engines[0]) as connection:

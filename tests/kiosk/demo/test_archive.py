@@ -3,6 +3,7 @@
 import subprocess
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -143,7 +144,7 @@ def test_series_and_images_are_found_below_a_study(pacs: DemoArchive, tmp_path: 
 
 
 def test_every_file_that_comes_is_sound_dicom(pacs: DemoArchive, tmp_path: Path) -> None:
-    kinds = {}
+    kinds: dict[tuple[str, str], Any] = {}
     for study in STUDIES:
         for series in study.series:
             kinds.setdefault((series.modality, series.description), (study, series))

@@ -17,17 +17,18 @@ from tests.kiosk.demo.clients import echoscu
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 3, 17)
+PATIENCE = 60.0
 
 
 def _is_running(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def _ends(pid: int, seconds: float = 10) -> bool:
+def _ends(pid: int, seconds: float = PATIENCE) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not _is_running(pid):
@@ -65,7 +66,7 @@ def test_an_archive_started_by_a_thread_outlives_the_thread() -> None:
     pacs = DemoArchive(today=TODAY)
     thread = threading.Thread(target=pacs.start)
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE)
     try:
         assert echoscu(pacs.archive)
     finally:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kiosk.plain.console import Console
@@ -61,6 +61,13 @@ class Line:
                 if left <= 0:
                     raise AssertionError(f"{words!r} was not printed:\n" + "\n".join(self._lines))
                 self._news.wait(left)
+
+    def await_that(self, is_so: Callable[[], object]) -> None:
+        """Waits for what the shell's threads bring about without printing."""
+        end = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < end, self.text()
+            time.sleep(0.01)
 
     def text(self, since: int = 0) -> str:
         """Everything printed so far."""

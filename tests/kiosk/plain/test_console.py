@@ -36,7 +36,7 @@ class Terminal:
 
     def until(self, words: str) -> None:
         """Reads until the words are there."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while words.encode() not in self.seen:
             assert time.monotonic() < end, self.seen
             if select.select([self.master], [], [], 0.1)[0]:
@@ -53,7 +53,7 @@ class Terminal:
     def close(self) -> None:
         """Ends the program by its own pid."""
         self.program.kill()
-        self.program.wait(10)
+        self.program.wait(60)
         os.close(self.master)
 
 

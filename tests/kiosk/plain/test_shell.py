@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from kiosk.audit.forward import SinkStatus
-from kiosk.errors import PeerUnreachable
+from kiosk.errors import PeerUnreachable, StorageFull
 from kiosk.operations.facts import AuditDelivery, EndReason, FailedInstance, IdleWarning, OutOfService, ReaderHealth
 from kiosk.operations.operations import PushRequest
 from tests import phantoms
 from tests.fakes import PIN, Script
-from tests.kiosk.plain.kit import line
+from tests.kiosk.plain.kit import PATIENCE, line
 
 
 def test_the_whole_job_from_tap_to_sign_out() -> None:
@@ -75,7 +75,7 @@ def test_another_command_waits_for_the_act_that_runs_and_cancel_does_not() -> No
     with line(Script(hanging={"query"})) as person:
         person.sign_in()
         since = person.type("query")
-        assert person.fake.hangs.wait(10)
+        assert person.fake.hangs.wait(PATIENCE)
         person.type("cancel")
         person.until("Cancelled.", since)
         assert person.fake.queries[0][1].is_set()
@@ -144,6 +144,29 @@ def test_no_to_the_question_pushes_nothing() -> None:
         assert person.fake.called("push") == []
 
 
+def test_one_push_goes_to_several_destinations() -> None:
+    with line() as person:
+        person.sign_in()
+        person.type("query", "select 1 2", "push 2 nowhere")
+        person.until("Name one of these destinations or several, or their numbers:")
+        person.type("push workstation 2 2")
+        person.until("to each of 2 destinations: Workstation (WORKSTATION), Teaching files (TEACHING)?")
+        person.type("yes")
+        person.until("In the outbox.")
+        pushed = [request.destination for request, _ in person.fake.jobs.values()]
+        assert sorted(pushed) == ["Teaching files", "Teaching files", "Workstation", "Workstation"]
+
+
+def test_a_push_that_stops_half_way_says_how_far_it_got() -> None:
+    with line() as person:
+        person.sign_in()
+        person.fake.script.failing["push to Teaching files"] = StorageFull("The outbox is full.")
+        person.type("query", "select 1", 'push "teaching files" workstation', "yes")
+        person.until("The outbox is full.")
+        since = person.type("push workstation teaching", "yes")
+        person.until("1 of 2 pushes are in the outbox.", since)
+
+
 def test_transfers_are_told_as_they_go_failures_named_and_retried() -> None:
     with line() as person:
         person.sign_in()
@@ -183,10 +206,11 @@ def test_displaced_the_shell_locks_and_forgets_and_a_running_act_prints_nothing_
         person.sign_in()
         since = person.type("query")
         person.until("Asking the archive", since)
+        person.await_that(lambda: person.fake.queries)
         person.fake.end(EndReason.DISPLACED, "Another badge took over.")
         person.until("Another badge took over.", since)
         cancel = person.fake.queries[0][1]
-        assert cancel.wait(2)
+        assert cancel.wait(PATIENCE)
         time.sleep(0.2)
         assert "Berg" not in person.text(since)
         since = person.type("list")

@@ -18,7 +18,7 @@ from kiosk.ui.widgets.row_table import RowTable
 from tests.fakes import FakeOperations, Script
 
 SIZE = (120, 36)
-PATIENCE = 40.0
+PATIENCE = 60.0
 CHARACTERS = {"slash": "/", "question_mark": "?", "space": " ", "enter": "\r", "tab": "\t"}
 
 
@@ -47,6 +47,12 @@ class Terminal:
             await self.pilot._wait_for_screen()
             await self.pilot._wait_for_screen()
 
+    async def click(self, selector: str, offset: tuple[int, int] = (0, 0)) -> None:
+        """Clicks on a widget once it lies somewhere: before that, Pilot would click elsewhere."""
+        await self.until(lambda: any(widget.region.area for widget in self.app.screen.query(selector)))
+        await self.pilot._wait_for_screen()
+        await self.pilot.click(selector, offset=offset)
+
     def shows(self, kind: type) -> bool:
         """True when that screen is on top and mounted."""
         return isinstance(self.app.screen, kind) and self.app.screen.is_mounted
@@ -72,7 +78,7 @@ class Terminal:
     async def sign_in(self) -> None:
         """The radiologist's session opens, without the keys of a PIN."""
         self.fake.sign_in("radiologist-badge")
-        await self.until(lambda: self.shows(StudiesScreen))
+        await self.until(lambda: self.shows(StudiesScreen) and self.app.focused is not None)
 
     async def query(self) -> None:
         """Asks for everything and waits for the end."""

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import _lru_cache_wrapper
@@ -18,7 +19,7 @@ from kiosk.ui.screens.studies import StudiesScreen
 from kiosk.ui.screens.tags import TagsScreen
 from tests import phantoms
 from tests.fakes import Script
-from tests.kiosk.ui.kit import Terminal, terminal, texts
+from tests.kiosk.ui.kit import PATIENCE, Terminal, terminal, texts
 
 
 def _script(mark: str) -> Script:
@@ -36,6 +37,10 @@ def _left_in_the_process(mark: str) -> Iterator[tuple[str, str]]:
         for held in gc.get_referents(holder):
             if type(held) is str and mark in held and held != mark:
                 yield type(holder).__name__, held
+
+
+def _pictures() -> set[tuple[str, str]]:
+    return {("Picture", item.mode) for item in gc.get_objects() if type(item) is Picture}
 
 
 def _empty(kiosk: Terminal) -> None:
@@ -76,13 +81,11 @@ async def test_no_patient_text_and_no_picture_is_left_after_the_session() -> Non
         widgets = [widget for widget in kiosk.app.screen.walk_children() if isinstance(widget, Widget)]
         assert mark not in kiosk.text() + texts(widgets)
         _empty(kiosk)
-        for _ in range(20):
-            left = set(_left_in_the_process(mark))
-            if not left:
-                break
+        deadline = time.monotonic() + PATIENCE
+        # Threads that were told to end let go of the last of it.
+        while left := set(_left_in_the_process(mark)) | _pictures():
+            assert time.monotonic() < deadline, left
             await asyncio.sleep(0.1)
-        assert left == set()
-        assert [item for item in gc.get_objects() if type(item) is Picture] == []
 
 
 async def test_a_query_that_still_runs_is_cancelled_and_its_late_rows_appear_nowhere() -> None:

@@ -17,7 +17,7 @@ from kiosk.ui.screens.studies import StudiesScreen
 from kiosk.views.refusals import STOPPED
 from tests import phantoms
 from tests.fakes import FakeOperations, Script
-from tests.kiosk.ui.kit import terminal
+from tests.kiosk.ui.kit import Terminal, terminal
 
 SOURCES = sorted(Path(kiosk.ui.__file__).parent.rglob("*.py"))
 WAYS_OUT = (
@@ -92,7 +92,7 @@ async def test_markup_in_data_is_shown_as_it_is_and_runs_nothing() -> None:
         await kiosk.sees("[@click=app.pre")
         await kiosk.open_first_study()
         assert text in kiosk.words("#study")
-        await kiosk.pilot.click("#study", offset=(50, 0))
+        await kiosk.click("#study", offset=(50, 0))
         await kiosk.pilot.pause()
         assert kiosk.fake.called("present") == []
 
@@ -111,14 +111,15 @@ async def test_a_crash_says_sorry_without_one_datum_and_signs_the_person_out(
 
     async def use() -> None:
         async with app.run_test() as pilot:
-            fake.sign_in("radiologist-badge")
-            await pilot.pause(0.2)
+            kiosk = Terminal(app, fake, pilot)
+            await kiosk.sign_in()
             app.call_later(broken)
-            await pilot.pause(0.5)
+            await kiosk.until(lambda: app.return_code == 1)
 
     with caplog.at_level(logging.ERROR), pytest.raises(KeyError):
         await use()
     assert app.return_code == 1
+    app.courier._thread.join(60)  # it was told to end, and waited for a little
     assert len(fake.called("sign_out")) == 1
     printed = capsys.readouterr()
     assert secret not in caplog.text + printed.out + printed.err
@@ -134,7 +135,7 @@ async def test_a_worker_that_breaks_ends_the_session_and_says_so(caplog: pytest.
     async with terminal() as kiosk:
         await kiosk.sign_in()
         await kiosk.query()
-        kiosk.fake.script.series = broken  # type: ignore[assignment]  # broken on purpose
+        kiosk.fake.script.series = broken
         await kiosk.press("home", "enter")
         await kiosk.until(lambda: kiosk.shows(LockScreen))
         await kiosk.until(lambda: len(kiosk.fake.called("sign_out")) == 1)

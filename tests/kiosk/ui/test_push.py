@@ -1,6 +1,6 @@
 """Pushing: the question, the bar, stopping, retrying."""
 
-from kiosk.errors import NotAllowed
+from kiosk.errors import NotAllowed, StorageFull
 from kiosk.operations.facts import FailedInstance
 from kiosk.operations.operations import PushRequest
 from kiosk.ui.screens.push import PushScreen
@@ -54,13 +54,54 @@ async def test_the_other_destination_can_be_chosen_and_each_study_is_pushed() ->
         assert kiosk.table().marks == frozenset()
 
 
+async def test_several_destinations_are_marked_and_one_enter_pushes_to_each() -> None:
+    async with terminal() as kiosk:
+        await _ask(kiosk, "home", "space", "space")
+        await kiosk.sees("Space marks several destinations.")
+        await kiosk.press("space", "space")
+        to_each = "to each of 2 destinations: Workstation (WORKSTATION), Teaching files (TEACHING)?"
+        await kiosk.until(lambda: to_each in kiosk.words("#question"))
+        await kiosk.press("enter")
+        await kiosk.until(lambda: len(_requests(kiosk)) == 4)
+        studies = {request.study.study_instance_uid for request in _requests(kiosk)}
+        pairs = {(request.study.study_instance_uid, request.destination) for request in _requests(kiosk)}
+        assert pairs == {(study, to) for study in studies for to in ("Workstation", "Teaching files")}
+        await kiosk.until(lambda: kiosk.shows(StudiesScreen) and len(kiosk.fake.jobs) == 4)
+
+
+async def test_a_mark_that_is_taken_off_again_counts_no_more() -> None:
+    async with terminal() as kiosk:
+        await _ask(kiosk, "home")
+        await kiosk.press("space", "space")
+        await kiosk.until(lambda: "to each of 2 destinations" in kiosk.words("#question"))
+        await kiosk.press("home", "space")
+        await kiosk.until(lambda: "to Teaching files (TEACHING)?" in kiosk.text())
+        await kiosk.press("home", "enter")
+        await kiosk.until(lambda: kiosk.shows(StudiesScreen))
+        assert [request.destination for request in _requests(kiosk)] == ["Teaching files"]
+
+
+async def test_what_is_in_the_outbox_already_is_not_put_there_twice() -> None:
+    async with terminal() as kiosk:
+        await _ask(kiosk, "home")
+        await kiosk.press("space", "space")
+        kiosk.fake.script.failing["push to Teaching files"] = StorageFull("The outbox is full.")
+        await kiosk.press("enter")
+        await kiosk.sees("The outbox is full.", "1 of 2 pushes are in the outbox.")
+        kiosk.fake.script.failing.clear()
+        await kiosk.press("enter")
+        await kiosk.until(lambda: kiosk.shows(StudiesScreen))
+        pushed = [request.destination for request, _ in kiosk.fake.jobs.values()]
+        assert sorted(pushed) == ["Teaching files", "Workstation"]
+
+
 async def test_a_click_on_a_destination_chooses_it_but_only_the_button_pushes() -> None:
     async with terminal() as kiosk:
         await _ask(kiosk, "home")
-        await kiosk.pilot.click("#destinations", offset=(5, 2))
+        await kiosk.click("#destinations", offset=(5, 2))
         await kiosk.until(lambda: "TEACHING)?" in kiosk.text())
         assert _requests(kiosk) == []
-        await kiosk.pilot.click("#yes")
+        await kiosk.click("#yes")
         await kiosk.until(lambda: len(_requests(kiosk)) == 1)
 
 

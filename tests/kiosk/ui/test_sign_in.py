@@ -58,13 +58,13 @@ async def test_a_wrong_pin_is_said_with_the_tries_that_are_left_and_the_box_is_e
 
 async def test_the_pad_works_with_the_mouse_alone() -> None:
     async with terminal() as kiosk:
-        await kiosk.pilot.click("#card-f1")
+        await kiosk.click("#card-f1")
         await kiosk.until(lambda: kiosk.shows(PinScreen))
-        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("9"))
-        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("back"))
+        await kiosk.click("#pad", offset=KeyPad.middle_of("9"))
+        await kiosk.click("#pad", offset=KeyPad.middle_of("back"))
         for digit in PIN:
-            await kiosk.pilot.click("#pad", offset=KeyPad.middle_of(digit))
-        await kiosk.pilot.click("#pad", offset=KeyPad.middle_of("enter"))
+            await kiosk.click("#pad", offset=KeyPad.middle_of(digit))
+        await kiosk.click("#pad", offset=KeyPad.middle_of("enter"))
         await kiosk.until(lambda: kiosk.shows(StudiesScreen))
 
 

@@ -13,6 +13,7 @@ from kiosk.ui.screens.lock import LockScreen
 from kiosk.ui.screens.pin import PinScreen
 from kiosk.ui.screens.status import StatusScreen
 from kiosk.ui.screens.studies import StudiesScreen
+from kiosk.ui.widgets.plain_text import PlainText
 from tests.fakes import PEOPLE, STATUS, Script
 from tests.kiosk.ui.kit import Terminal, terminal
 
@@ -23,6 +24,9 @@ SINK = SinkStatus(
 assert STATUS.sight is not None
 SIGHT = replace(STATUS.sight, sinks=(SINK, replace(SINK, name="SIEM", waiting=0, fault="", refused=False)))
 BEHIND = replace(STATUS, sight=SIGHT)
+ANCHORED = replace(
+    SIGHT, trail=replace(SIGHT.trail, anchored=3, anchored_at=NOW, anchor_fault="It is full.", begun_anew=NOW)
+)
 
 
 async def open_status(kiosk: Terminal) -> None:
@@ -46,6 +50,16 @@ async def test_s_on_the_lock_screen_shows_trail_and_sinks_and_escape_goes_back()
         assert not any(person.display_name in kiosk.text() for person, _ in PEOPLE.values())
         await kiosk.press("escape")
         await kiosk.until(lambda: kiosk.shows(LockScreen))
+
+
+async def test_it_shows_how_far_the_trail_is_kept_elsewhere_and_whether_it_was_begun_anew() -> None:
+    async with terminal(Script(status=replace(BEHIND, sight=ANCHORED))) as kiosk:
+        await open_status(kiosk)
+        await kiosk.sees("up to checkpoint 3, signed", "Begun anew", "which is gone", "Anchors", "It is full.")
+        faults, sinks = (kiosk.app.screen.query_one(name, PlainText) for name in ("#faults", "#sinks"))
+        assert faults.display
+        assert sinks.display
+        assert kiosk.text().index("Audit trail") < kiosk.text().index("Not delivered") < kiosk.text().index("SIEM")
 
 
 async def test_it_looks_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ async def test_a_date_that_cannot_be_read_is_pointed_at_and_nothing_is_asked() -
 async def test_a_date_button_asks_at_once() -> None:
     async with terminal() as kiosk:
         await kiosk.sign_in()
-        await kiosk.pilot.click("#date-1")
+        await kiosk.click("#date-1")
         await kiosk.until(lambda: kiosk.fake.queries)
         today = kiosk.app.clock.now().astimezone().date()
         assert (kiosk.fake.queries[0][0].date_from, kiosk.fake.queries[0][0].date_to) == (today, today)
@@ -110,9 +110,9 @@ async def test_every_column_sorts_by_key_and_by_a_click_on_its_header() -> None:
         await kiosk.press("s", "s")
         names = [kiosk.table()._cells(key)[2] for key in kiosk.table().keys]
         assert names == sorted(names, key=str.casefold)
-        await kiosk.pilot.click("#studies", offset=(5, 0))
+        await kiosk.click("#studies", offset=(5, 0))
         assert kiosk.table().keys == newest
-        await kiosk.pilot.click("#studies", offset=(5, 0))
+        await kiosk.click("#studies", offset=(5, 0))
         assert kiosk.table().keys == newest[::-1]
         for _ in range(8):
             await kiosk.press("s")
@@ -133,10 +133,10 @@ async def test_one_click_opens_a_study_and_a_click_on_its_box_selects_it() -> No
     async with terminal() as kiosk:
         await kiosk.sign_in()
         await kiosk.query()
-        await kiosk.pilot.click("#studies", offset=(1, 3))
+        await kiosk.click("#studies", offset=(1, 3))
         await kiosk.until(lambda: "1 selected" in kiosk.words("#state"))
         assert kiosk.shows(StudiesScreen)
-        await kiosk.pilot.click("#studies", offset=(30, 5))
+        await kiosk.click("#studies", offset=(30, 5))
         await kiosk.until(lambda: kiosk.shows(StudyScreen))
 
 

@@ -18,12 +18,13 @@ FAILING = SinkStatus(
 
 
 def test_a_kiosk_that_is_well_says_so_in_few_lines() -> None:
-    checkpoint = Checkpoint("kiosk-7", 41, 1420, b"\1" * 32, EARLIER, Occasion.SIGN_OUT, b"\2" * 32)
+    checkpoint = Checkpoint("kiosk-7", 41, 1420, b"\1" * 32, EARLIER, Occasion.SIGN_OUT, b"\2" * 32, b"\3" * 32)
     status = KioskStatus(NOW, "", TrailSight(TrailStatus("kiosk-7", HEAD, checkpoint=checkpoint), (WELL,)))
     assert status_lines(status) == (
         "In service: every act is recorded.",
         "Audit trail: 1423 records, head 9f2c51d07a3b4e6d",
-        f"Audit trail: checkpoint 41, signed {moment_text(EARLIER, NOW)}, up to record 1420",
+        f"  Signed: checkpoint 41 at {moment_text(EARLIER, NOW)}, up to record 1420",
+        "  Kept elsewhere: nowhere",
         "Sink ARR · tls · arr.example:6514",
         f"  everything is sent · last sent {moment_text(NOW, NOW)}",
     )
@@ -35,11 +36,25 @@ def test_everything_that_is_wrong_is_said_once() -> None:
     text = "\n".join(lines)
     assert lines[0] == "OUT OF SERVICE · The disk is full."
     assert text.count("The disk is full.") == 1
-    assert "no checkpoint yet" in text
+    assert "Signed: not yet" in text
     assert "Anchors: The anchors cannot be written." in text
     assert f"Failing since {moment_text(EARLIER, NOW)}: Audit sink Lab: nobody listens." in text
     assert "12 records wait, the oldest for 2 hours" in text
     assert "\x1b" not in text
+
+
+def test_how_far_the_trail_is_kept_elsewhere_and_that_it_took_anothers_place_is_said() -> None:
+    trail = TrailStatus("kiosk-7", HEAD, anchored=40, anchored_at=EARLIER, begun_anew=EARLIER)
+    lines = status_lines(KioskStatus(NOW, "", TrailSight(trail, (WELL,))))
+    at = moment_text(EARLIER, NOW)
+    assert f"  Kept elsewhere: up to checkpoint 40, signed {at}" in lines
+    assert f"  Begun anew: {at}: there was an audit trail here before, which is gone" in lines
+    known = status_lines(KioskStatus(NOW, "", TrailSight(TrailStatus("kiosk-7", HEAD, anchored=1), (WELL,))))
+    assert "  Kept elsewhere: up to checkpoint 1" in known
+
+
+def test_a_sink_of_a_trail_that_nobody_can_read_says_that_its_depth_is_unknown() -> None:
+    assert waiting_words(SinkStatus("ARR", "tls", "arr", None, None, 12), NOW) == "how much waits cannot be told"
 
 
 def test_a_trail_that_cannot_be_read_and_a_kiosk_without_sinks_say_so() -> None:

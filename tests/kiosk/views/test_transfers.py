@@ -1,5 +1,7 @@
 """Pushes in words: the question before, the bar while they run, what went wrong after."""
 
+from dataclasses import replace
+
 import pytest
 
 from kiosk.errors import Cancelled, PeerRefused
@@ -99,6 +101,9 @@ def test_the_share_that_is_done_is_never_more_than_all() -> None:
 def test_the_question_names_patients_amount_and_destination() -> None:
     plan = PushPlan((phantoms.study(0), phantoms.study(1)))
     assert push_question(plan, TO) == "Push 2 studies · 7 series · 320 instances to Workstation (WS)?"
+    assert push_question(plan) == "Push 2 studies · 7 series · 320 instances: choose a destination."
+    to_each = push_question(plan, TO, replace(TO, name="Archive", ae_title="PACS"))
+    assert to_each.endswith(" to each of 2 destinations: Workstation (WS), Archive (PACS)?")
     assert len(patient_lines(plan)) == 2
     assert "ID P-1001 (Hospital A)" in patient_lines(plan)[0]
 

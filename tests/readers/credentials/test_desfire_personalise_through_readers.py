@@ -14,9 +14,8 @@ from readers.virtual.desfire_card import Model, blank
 from readers.virtual.torn_card import TornCard
 from tests.readers.credentials.aes_cards import UID
 from tests.readers.credentials.desfire_blanks import HIDING, carried_out
-from tests.readers.credentials.test_ladder_through_readers import place
+from tests.readers.credentials.test_ladder_through_readers import SEEN_WITHIN, place
 
-PATIENCE = 30.0
 Write = Callable[[VirtualCard], tuple[list[Step], Personalised]]
 
 
@@ -27,7 +26,7 @@ def write(request: pytest.FixtureRequest) -> Iterator[Write]:
         reader.open()
 
         def seen(kind: type[CardPresented | CardRemoved]) -> CardPresented | CardRemoved:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + SEEN_WITHIN
             while time.monotonic() < end:
                 for event in reader.wait(1.0):
                     if isinstance(event, kind):

@@ -24,9 +24,10 @@ from readers.virtual import emv_card, piv_card
 from readers.virtual.card import VirtualCard
 from readers.virtual.emv_card import EmvCard, Profile
 from tests.pcscd import PcscWithVpcd
+from tests.readers.cards import ManualClock
 from tests.readers.credentials.piv_cards import CARD_UUID, KEYS, RSA2048, PivSite
 from tests.readers.credentials.test_emv import NUMBER, REFERENCE, Keys
-from tests.readers.credentials.test_ladder_through_readers import place
+from tests.readers.credentials.test_ladder_through_readers import SEEN_WITHIN, place
 
 Identify = Callable[[VirtualCard], Claim | Refusal]
 OpenSc = Callable[..., bytes]
@@ -41,14 +42,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> PivSite:
 @pytest.fixture(params=["pcscd", "nfcpy", "simulated"])
 def identify(request: pytest.FixtureRequest, site: PivSite) -> Iterator[Identify]:
     """Taps one card and returns what a ladder with all of it makes of it."""
-    piv = PivScheme(site.site, RandomNonceSource(), time.monotonic)
-    ladder = Ladder([piv, EmvScheme(StoredIdentifierKey(Keys())), UidScheme()], time.monotonic)
+    still = ManualClock()  # how long a card may take is tested elsewhere
+    piv = PivScheme(site.site, RandomNonceSource(), still)
+    ladder = Ladder([piv, EmvScheme(StoredIdentifierKey(Keys())), UidScheme()], still)
     with place(request.param, request) as (reader, insert):
         reader.open()
 
         def tap(card: VirtualCard) -> Claim | Refusal:
             insert(card)
-            end = time.monotonic() + 10.0
+            end = time.monotonic() + SEEN_WITHIN
             while time.monotonic() < end:
                 for event in reader.wait(1.0):
                     if isinstance(event, CardPresented):
