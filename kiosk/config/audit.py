@@ -27,6 +27,11 @@ class AuditConfig(Section):
     `badge_id` is what names a badge on record: "uid", "token" (made from the UID with the site's secret "badge-token")
     or "both". The records of a closed month are sealed into a file of `segments`, None for a folder beside the trail;
     `kiosk audit prune` deletes what is older than `keep_months` whole months, nothing when 0.
+
+    `forwarder` says who delivers to the `sinks`: the terminal, or `kiosk forwarder` as a process of its own. `cursors`
+    is the folder where it notes how far each has come, None for "forwarder" in the state directory. A forwarder with a
+    user of its own needs a folder of its own, made beforehand with mode 2750 and a group that the users of the
+    terminal, of `kiosk auditd` and of `kiosk audit prune` are in too: they read from it how deliveries stand.
     """
 
     socket: Path | None = None

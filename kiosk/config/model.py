@@ -66,12 +66,13 @@ class AccessConfig(Section):
 @dataclass(frozen=True)
 class Limits(Section):
     """[limits]: bytes of disk that stay free, bytes of memory a worker may have, rows of one query, days after which a
-    push that failed or was stopped is removed."""
+    push that failed or was stopped is removed, destinations that are pushed to at a time."""
 
     disk_reserve_bytes: Annotated[int, between(0, 2**50)] = 2**30
     worker_memory_bytes: Annotated[int, between(2**27, 2**45)] = 2**31
     query_limit: Annotated[int, between(1, 100_000)] = 500
     failed_push_days: Annotated[float, between(0.01, 3650)] = 7.0
+    destinations_at_once: Annotated[int, between(1, 64)] = 4
 
 
 @dataclass(frozen=True)

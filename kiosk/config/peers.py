@@ -25,7 +25,9 @@ class PeerConfig(Section):
     besides its own.
 
     With `tls`, both sides show certificates: `authority`, `certificate` and `key` are files of PEM. The peer's must
-    bear `server_name`, empty for its host; with `pinned_authority`, that authority vouches for this peer alone.
+    bear `server_name`, empty for its host; with `pinned_authority`, that authority vouches for this peer alone. With
+    `crl`, a file of PEM with a current revocation list of every authority in the peer's chain, the peer is refused
+    when its certificate is on one, and when one of them is missing or has expired.
     Over TLS only, the peer may be told a `user_identity` (PS3.7 D.3.3.7): "username" and "passcode" with `user_name`,
     all but the first with a `user_secret`, a file that holds the passcode, ticket, assertion or token.
     """
@@ -48,6 +50,7 @@ class PeerConfig(Section):
     authority: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    crl: Path | None = None
     server_name: Annotated[str, checks.optional_host] = ""
     pinned_authority: bool = False
     user_identity: Annotated[str, checks.one_of("", *IDENTITIES)] = ""
@@ -62,6 +65,8 @@ class PeerConfig(Section):
                 raise ConfigError(f"{name} must be a file of PEM: with tls both sides show certificates.")
             if not self.tls and path is not None:
                 raise ConfigError(f"tls must be true for {name} to mean anything.")
+        if not self.tls and self.crl is not None:
+            raise ConfigError("tls must be true for crl to mean anything.")
         if not self.tls and (self.server_name or self.pinned_authority):
             raise ConfigError("tls must be true for a certificate's name or authority to be looked at.")
         self._check_identity()

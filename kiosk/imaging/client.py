@@ -1,13 +1,15 @@
 """`Imaging` as operations hold it: every call goes to a worker process; nothing of DICOM is loaded here.
 
-Two workers, so that a poisoned file never breaks a transfer: one lane for the network, one for reading files.
+Three workers, so that a poisoned file breaks neither a transfer nor what somebody looks at: one lane for the network,
+one for reading files, and one, started when it is first needed, for writing them anew.
 """
 
 from collections.abc import Generator
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Final, TypeVar
 
+from kiosk.errors import Cancelled
 from kiosk.imaging.calls import (
     Available,
     CommitmentAsked,
@@ -51,6 +53,7 @@ from kiosk.imaging.worker.requests import (
 
 MEMORY_BYTES: Final = 2 * 1024 * 1024 * 1024
 READING_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.05
 
 Result = TypeVar("Result")
 
@@ -74,21 +77,24 @@ class WorkerImaging:
         self._receiving = receiving
         self._network = Lane(LaneOptions("network", memory_bytes))
         self._reading = Lane(LaneOptions("reading", memory_bytes, reading_seconds))
+        self._writing = Lane(LaneOptions("reading", memory_bytes, reading_seconds))
+        self._lanes = self._network, self._reading, self._writing
+        self._writes = Lock()
 
     def start(self) -> None:
-        """Starts both workers ahead of the first call; returns before they have loaded what they need."""
+        """Starts the first two workers ahead of the first call; returns before they have loaded what they need."""
         self._network.start()
         self._reading.start()
 
     def close(self) -> None:
-        """Ends both workers; calls under way raise WorkerDied."""
-        self._network.close()
-        self._reading.close()
+        """Ends the workers; calls under way raise WorkerDied."""
+        for lane in self._lanes:
+            lane.close()
 
     @property
     def process_ids(self) -> tuple[int, ...]:
         """The workers that are alive."""
-        return tuple(lane.process_id for lane in (self._network, self._reading) if lane.process_id is not None)
+        return tuple(lane.process_id for lane in self._lanes if lane.process_id is not None)
 
     def listen(self, cancel: Event) -> Listening | None:
         """Lets callers see that we are there before anything is asked for; None when there is nowhere to listen.
@@ -179,9 +185,15 @@ class WorkerImaging:
     def transcode(
         self, file: str, transfer_syntax_uid: str, spool: str, cancel: Event, durable: bool = False
     ) -> Transcoded:
-        """See `Imaging.transcode`."""
+        """See `Imaging.transcode`. One at a time: what fits into the memory alone must not fail beside others."""
         request = Transcode(file, transfer_syntax_uid, spool, self._reserve, durable)
-        return _result(self._reading, request, Transcoded, cancel)
+        while not self._writes.acquire(timeout=LOOK_SECONDS):
+            if cancel.is_set():
+                raise Cancelled
+        try:
+            return _result(self._writing, request, Transcoded, cancel)
+        finally:
+            self._writes.release()
 
     def read_series(self, series: Series, files: tuple[str, ...], spool: str, cancel: Event) -> SeriesContents:
         """See `Imaging.read_series`."""

@@ -5,7 +5,7 @@ After a crash nothing that was sent is sent again and nothing that was fetched i
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from kiosk.clock import Clock, SystemClock
 from kiosk.errors import KioskError
 from kiosk.imaging.calls import Received, Transcoded
 from kiosk.imaging.outbox_file import OutboxFile
-from kiosk.imaging.outbox_job import ItemState, JobState, OutboxCounts, OutboxFailure, OutboxItem, OutboxJob
+from kiosk.imaging.outbox_job import LISTED, ItemState, JobState, OutboxCounts, OutboxFailure, OutboxItem, OutboxJob
 from kiosk.imaging.outbox_rows import ITEM, JOB, item_from, item_row, job_from, job_row, known
 
 
@@ -89,14 +89,19 @@ class Outbox:
             ).fetchone()
         return job_from(row) if row is not None else None
 
-    def next_due(self, now: datetime) -> OutboxJob | None:
-        """The oldest job that waits, to be sent or to be confirmed, and whose pause is over."""
+    def due(self, now: datetime) -> tuple[OutboxJob, ...]:
+        """Jobs that wait, to be sent or to be confirmed, and whose pause is over: the one that moved longest ago first,
+        so that one which gave way to others comes after them."""
         with self._file.read() as database:
-            row = database.execute(
-                f"SELECT {JOB} FROM job WHERE state IN (?, ?) AND (due IS NULL OR due <= ?) ORDER BY number LIMIT 1",  # noqa: S608 # our own column names
+            rows = database.execute(
+                f"SELECT {JOB} FROM job WHERE state IN (?, ?) AND (due IS NULL OR due <= ?) ORDER BY changed, number",  # noqa: S608 # our own column names
                 (JobState.WAITING.value, JobState.CONFIRMING.value, now.timestamp()),
-            ).fetchone()
-        return job_from(row) if row is not None else None
+            ).fetchall()
+        return tuple(map(job_from, rows))
+
+    def next_due(self, now: datetime, busy: Container[str] = ()) -> OutboxJob | None:
+        """The first job that is due and does not go to a destination that is `busy`."""
+        return next((job for job in self.due(now) if job.destination not in busy), None)
 
     def items(self, job_id: str) -> tuple[OutboxItem, ...]:
         """The instances of a job in the order they were planned."""
@@ -209,14 +214,14 @@ class Outbox:
         values = state.value, reason
         self._mark("state = ?, reason = ?, attempts = attempts + 1", values, job_id, [sop_instance_uid])
 
-    def mark_delivered(self, job_id: str, sop_instance_uids: Iterable[str]) -> None:
-        """The destination said that it keeps these instances; warnings stay."""
-        self._mark("state = ?", (ItemState.DELIVERED.value,), job_id, sop_instance_uids)
+    def mark_delivered(self, job_id: str, sop_instance_uids: Iterable[str], answer: str = LISTED) -> None:
+        """The destination said in that `answer` that it keeps these instances; warnings stay."""
+        self._mark("state = ?, answer = ?", (ItemState.DELIVERED.value, answer), job_id, sop_instance_uids)
 
-    def mark_failed(self, job_id: str, sop_instance_uid: str, reason: str) -> None:
-        """The instance could not be fetched, was not taken, or is not kept."""
-        values = ItemState.FAILED.value, reason
-        self._mark("state = ?, reason = ?, attempts = attempts + 1", values, job_id, [sop_instance_uid])
+    def mark_failed(self, job_id: str, sop_instance_uid: str, reason: str, answer: str = "") -> None:
+        """The instance could not be fetched, was not taken, or, as the destination said in `answer`, is not kept."""
+        values = ItemState.FAILED.value, reason, answer
+        self._mark("state = ?, reason = ?, answer = ?, attempts = attempts + 1", values, job_id, [sop_instance_uid])
 
     def retry(self, job_id: str) -> None:
         """What failed is wanted again, from where it got to; a job that is done stays done."""
@@ -224,7 +229,7 @@ class Outbox:
             return
         with self._change() as database:
             database.execute(
-                "UPDATE item SET state = CASE file WHEN '' THEN ? ELSE ? END, reason = ''"
+                "UPDATE item SET state = CASE file WHEN '' THEN ? ELSE ? END, reason = '', answer = ''"
                 " WHERE job_id = ? AND state = ?",
                 (ItemState.WANTED.value, ItemState.FETCHED.value, job_id, ItemState.FAILED.value),
             )
@@ -286,4 +291,4 @@ def _marks(columns: str) -> str:
     return ", ".join("?" for _ in columns.split(","))
 
 
-__all__ = ["ItemState", "JobState", "Outbox", "OutboxCounts", "OutboxFailure", "OutboxItem", "OutboxJob"]
+__all__ = ["LISTED", "ItemState", "JobState", "Outbox", "OutboxCounts", "OutboxFailure", "OutboxItem", "OutboxJob"]

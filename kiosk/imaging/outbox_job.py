@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Final
+
+LISTED: Final = "query"
+"""The destination was asked for its list of instances."""
 
 
 class JobState(Enum):
@@ -75,7 +79,8 @@ class OutboxJob:
 
 @dataclass(frozen=True)
 class OutboxItem:
-    """One instance of a push. `file` is its name in the spool once it is fetched, `size` its bytes there."""
+    """One instance of a push. `file` is its name in the spool once it is fetched, `size` its bytes there. `answer` is
+    where the destination said whether it keeps it: the Transaction UID of a storage commitment, or LISTED."""
 
     job_id: str
     sop_instance_uid: str
@@ -87,6 +92,7 @@ class OutboxItem:
     state: ItemState = ItemState.WANTED
     reason: str = ""
     attempts: int = 0
+    answer: str = ""
 
 
 @dataclass(frozen=True)

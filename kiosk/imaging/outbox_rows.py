@@ -15,7 +15,7 @@ JOB: Final = (
 )
 ITEM: Final = (
     "job_id, sop_instance_uid, sop_class_uid, series_instance_uid, transfer_syntax_uid, file, size, state, reason,"
-    " attempts"
+    " attempts, answer"
 )
 
 Row = Sequence[object]
@@ -86,12 +86,13 @@ def item_row(job_id: str, item: OutboxItem) -> Row:
         item.state.value,
         item.reason,
         item.attempts,
+        item.answer,
     )
 
 
 def item_from(row: Row) -> OutboxItem:
     """An instance from the values of ITEM."""
-    job_id, instance, sop_class, series, syntax, file, size, state, reason, attempts = row
+    job_id, instance, sop_class, series, syntax, file, size, state, reason, attempts, answer = row
     return OutboxItem(
         str(job_id),
         str(instance),
@@ -103,6 +104,7 @@ def item_from(row: Row) -> OutboxItem:
         ItemState(state),
         str(reason),
         int(str(attempts)),
+        str(answer),
     )
 
 

@@ -54,5 +54,7 @@ _CONFIRMED: Final = (
     "UPDATE job SET state = CASE state WHEN 'waiting' THEN 'queued' WHEN 'done' THEN 'sent' ELSE state END",
 )
 
-STEPS: Final = (_FIRST, _CONFIRMED)
+_ANSWERED: Final = ("ALTER TABLE item ADD COLUMN answer TEXT NOT NULL DEFAULT ''",)
+
+STEPS: Final = (_FIRST, _CONFIRMED, _ANSWERED)
 """What makes each version out of the one before it; the first makes version 1 out of an empty file."""

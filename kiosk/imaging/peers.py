@@ -35,7 +35,8 @@ class Tls:
     """Mutual TLS (PS3.15 B.12) by files of PEM: who vouches for the peer, our certificate chain, its key.
 
     `server_name` is the name the peer's certificate must bear, empty for its host. With `pinned`, the authority
-    vouches for this peer alone and the name is not looked at.
+    vouches for this peer alone and the name is not looked at. `crl` is a file of revocation lists, one of every
+    authority in the peer's chain, empty where none is looked at.
     """
 
     authority: str
@@ -43,6 +44,7 @@ class Tls:
     key: str
     server_name: str = ""
     pinned: bool = False
+    crl: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Peer:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.ae_title})"
+
+    @property
+    def place(self) -> str:
+        """Where it is to be found."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from threading import Event
 from typing import TypeVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import BadgeNaming, Node, Record, Selection, TrailReader
+from kiosk.audit import BadgeNaming, Node, OpenArchive, Record, Selection, TrailReader
 from kiosk.errors import NotAllowed
-from kiosk.imaging.calls import Found, Imaging
+from kiosk.imaging.calls import Found, Imaging, Received
+from kiosk.imaging.catalogue import KeptInstance
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.operations.audit_log import ReadAudit, VerifyAudit
@@ -91,6 +92,7 @@ class Agent:
         naming: BadgeNaming,
         status: Callable[[], KioskStatus],
         tap: Callable[[str, float | None], None] | None = None,
+        archive: OpenArchive | None = None,
     ) -> None:
         self._around = surroundings
         self._desk = desk
@@ -106,6 +108,7 @@ class Agent:
         self._naming = naming
         self._status = status
         self._tap = tap
+        self._archive = archive
         self._stopping = Event()
         self._clock: threading.Thread | None = None
 
@@ -183,8 +186,25 @@ class Agent:
                 OpenSeries.name,
                 NotAllowed("This series is not one of that study."),
             )
+
+        def note(received: Received) -> None:
+            kept = KeptInstance(
+                received.file,
+                received.sop_instance_uid,
+                received.sop_class_uid,
+                received.transfer_syntax_uid,
+                received.size,
+            )
+            self._holdings.came(session_id, study, series, kept)
+
         act = OpenSeries(
-            self._imaging, self._around.archive(study.archive), study, series, self._holdings.spool(session_id)
+            self._imaging,
+            self._around.archive(study.archive),
+            study,
+            series,
+            self._holdings.spool(session_id),
+            here=self._holdings.here(session_id, series.series_instance_uid),
+            note=note,
         )
         work = self._run(session_id, act, cancel)
         while True:
@@ -193,6 +213,7 @@ class Agent:
             except StopIteration as stop:
                 contents: SeriesContents = stop.value
                 self._holdings.keep(session_id, study, contents)
+                self._holdings.tidy(session_id, series.series_instance_uid)
                 return contents
             if arrived.contents is not None:
                 self._holdings.keep(session_id, study, arrived.contents)
@@ -242,7 +263,13 @@ class Agent:
         """Records of the trail, patients and all."""
         selection = replace(selection, badge_token=self._naming.also(selection.badge))
         act = ReadAudit(
-            self._node, self._trail, masked=False, selection=selection, newest_first=newest_first, limit=limit
+            self._node,
+            self._trail,
+            masked=False,
+            selection=selection,
+            newest_first=newest_first,
+            limit=limit,
+            archive=self._archive,
         )
         return (yield from self._run(session_id, act, cancel))
 
@@ -289,6 +316,7 @@ class Agent:
         while not self._stopping.wait(TICK):
             try:
                 self._door.tick()
+                self._holdings.tidy_all()
                 self._tend()
             except Exception as error:  # the border of the thread: without a clock no session would end by itself
                 log.error("the clock stumbled: %s", type(error).__name__)

@@ -12,10 +12,13 @@ from kiosk.audit import (
     Custody,
     Head,
     Node,
+    OpenArchive,
     Record,
     Selection,
     TrailReader,
     Verification,
+    Wanted,
+    WholeTrail,
     chain_line,
     events,
     select,
@@ -51,6 +54,8 @@ class ReadAudit(Operation[Record, AuditFound]):
     selection: Selection = EVERYTHING
     newest_first: bool = False
     limit: int | None = None
+    archive: OpenArchive | None = None
+    """What was archived of the trail is looked into as well, where a wanted record may lie there."""
 
     def intent(self, by: Principal) -> Statement:
         """Somebody is about to read the trail, and what they look for."""
@@ -63,27 +68,31 @@ class ReadAudit(Operation[Record, AuditFound]):
         """The records that were there when the reading began, so that it does not chase its own tail."""
         if self.masked and self.selection.patient_id:
             raise NotAllowed("Patients are masked here: only the tap of an auditor shows who saw one of them.")
-        found, count = self._found(cancel), 0
+        wanted = Wanted(self.first, self.selection.since, self.selection.until)
+        whole = WholeTrail(self.trail, self.archive() if self.archive else None, wanted, cancel)
+        found, count = self._found(whole, cancel), 0
         for record in islice(found, self.limit):
             count += 1
             yield record
         more = self.limit is not None and count == self.limit and next(found, None) is not None
-        return AuditFound(count, more)
+        return AuditFound(count, more, whole.unread)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Audit Log Used (PS3.15 A.5.3.2)."""
         messages = events.audit_log_used(who(by), self.node, self.trail.uri, ending.outcome)
         said = f"Read the audit trail: {ending.items} records, {ending.words}"
+        if isinstance(ending.result, AuditFound) and ending.result.unread:
+            said += f"; not looked into: {'; '.join(ending.result.unread)}"
         return Statement(said, ending.outcome, messages, details=self.selection.words())
 
     @property
     def _all(self) -> bool:
         return self.selection.is_empty
 
-    def _found(self, cancel: Event) -> Iterator[Record]:
+    def _found(self, whole: WholeTrail, cancel: Event) -> Iterator[Record]:
         if self.newest_first:
-            return select_newest(self.trail, self.selection, cancel=cancel)
-        return select(self.trail, self.selection, self.first, cancel=cancel)
+            return select_newest(whole, self.selection, cancel=cancel)
+        return select(whole, self.selection, self.first, cancel=cancel)
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,15 @@ class VerifyAudit(Deed[ChainState]):
 
 
 @dataclass(frozen=True)
-class TraceCustody(Deed[tuple[Custody, ...]]):
+class Traced:
+    """The path of every push of a study. `unread` says where a link may lie that could not be looked into."""
+
+    paths: tuple[Custody, ...]
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TraceCustody(Deed[Traced]):
     """The path of every push of a study, without its patient."""
 
     name: ClassVar[str] = "trace_custody"
@@ -125,19 +142,24 @@ class TraceCustody(Deed[tuple[Custody, ...]]):
     node: Node
     trail: TrailReader
     study_instance_uid: str
+    archive: OpenArchive | None = None
 
     def intent(self, by: Principal) -> Statement:
         """Which study."""
         return Statement("Trace a study through the audit trail", details=self._details)
 
-    def do(self, by: Principal, cancel: Event) -> tuple[Custody, ...]:
-        """Reads the trail twice."""
-        return trace(Cancellable(self.trail, cancel), self.study_instance_uid)
+    def do(self, by: Principal, cancel: Event) -> Traced:
+        """Reads the trail, and what was archived of it, twice."""
+        archive = self.archive() if self.archive else None
+        whole = WholeTrail(Cancellable(self.trail, cancel), archive, cancel=cancel)
+        return Traced(trace(whole, self.study_instance_uid), whole.unread)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Audit Log Used (PS3.15 A.5.3.2)."""
         messages = events.audit_log_used(who(by), self.node, self.trail.uri, ending.outcome)
         said = f"Trace a study through the audit trail: {ending.words}"
+        if isinstance(ending.result, Traced) and ending.result.unread:
+            said += f"; not looked into: {'; '.join(ending.result.unread)}"
         return Statement(said, ending.outcome, messages, details=self._details)
 
     @property

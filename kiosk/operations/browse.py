@@ -1,25 +1,31 @@
 """Opening a study, a series and the tags of an instance."""
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
 from kiosk.audit import AuditMessage, Outcome, events
-from kiosk.imaging.calls import Imaging
+from kiosk.errors import ImagingError
+from kiosk.imaging.calls import Imaging, Received
+from kiosk.imaging.catalogue import KeptInstance
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Series, SeriesContents, Study, TagRow
+from kiosk.imaging.studies.priors import reading_order
 from kiosk.operations.operations import InstancesArrived, OpenedStudy
 from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, who
 from kiosk.operations.subjects import patient_ref, peer_node, study_ref, this_node
 
-DOCUMENT_MODALITIES = frozenset({"SR", "PR", "KO", "SEG", "REG", "DOC", "OT", "RTSTRUCT", "RTPLAN", "RTDOSE"})
 LOOK_EVERY = 0.7
 """Seconds between two orderings of a series that is still arriving, at first; the pause grows with the series."""
+
+
+def _not_kept(_received: Received) -> None:
+    """Nobody keeps a catalogue."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class OpenStudy(Operation[Series, OpenedStudy]):
             if series.instance_count is None:
                 found[index] = replace(series, instance_count=self._count(series, cancel))
                 yield found[index]
-        return OpenedStudy(self.study, tuple(sorted(found, key=_reading_order)), notes)
+        return OpenedStudy(self.study, tuple(sorted(found, key=reading_order)), notes)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """DICOM Instances Accessed (PS3.15 A.5.3.6)."""
@@ -86,6 +92,10 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
     """The SOP class of each instance that came."""
     missing: list[str] = field(default_factory=list, repr=False, compare=False)
     """Why some did not, where the archive said so."""
+    here: tuple[KeptInstance, ...] = field(default=(), repr=False)
+    """What was retrieved in this session already: it is not asked for again."""
+    note: Callable[[Received], None] = field(default=_not_kept, repr=False, compare=False)
+    """Where what came is put down, to be found here the next time."""
 
     def intent(self, by: Principal) -> Statement:
         """Which series of which study."""
@@ -96,14 +106,24 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
         )
 
     def act(self, by: Principal, cancel: Event) -> Generator[InstancesArrived, None, SeriesContents]:
-        """Counts as instances arrive, their order from time to time, and at the end the whole."""
-        series, files = self.series, []
+        """What is here already, counts as instances arrive, their order from time to time, and at the end the whole."""
+        series, files = self.series, [kept.file for kept in self.here]
         pause, looked = LOOK_EVERY, 0.0
+        wanted: tuple[str, ...] = ()
+        if files:
+            contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
+            yield InstancesArrived(len(files), series.instance_count, contents)
+            try:
+                wanted = self._not_here(cancel)
+            except ImagingError as error:
+                self.missing.append(f"The archive was not asked whether there are more: {error}")
+            if not wanted:
+                return replace(contents, notes=(*self.missing, *contents.notes))
         answers = self.imaging.retrieve(
             self.archive,
             self.study.study_instance_uid,
             series.series_instance_uid,
-            (),
+            wanted,
             self.spool,
             cancel,
             patient=self.study.patient.key,
@@ -116,11 +136,12 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
                 break
             files.append(received.file)
             self.came.append(received.sop_class_uid)
-            contents = None
+            self.note(received)
+            so_far = None
             if time.monotonic() - looked > pause:
-                contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
+                so_far = self.imaging.read_series(series, tuple(files), self.spool, cancel)
                 looked, pause = time.monotonic(), pause * 2
-            yield InstancesArrived(len(files), series.instance_count, contents)
+            yield InstancesArrived(len(files), series.instance_count, so_far)
         contents = self.imaging.read_series(series, tuple(files), self.spool, cancel)
         if retrieved.reason or retrieved.failed:
             missing = f"{retrieved.failed} instances did not come" if retrieved.failed else "Not everything came"
@@ -129,9 +150,18 @@ class OpenSeries(Operation[InstancesArrived, SeriesContents]):
             contents = replace(contents, notes=(note, *contents.notes))
         return contents
 
+    def _not_here(self, cancel: Event) -> tuple[str, ...]:
+        """What the archive has and is not here: while it still receives a series it has more by the next look."""
+        known = {kept.sop_instance_uid for kept in self.here}
+        listed = self.imaging.find_instances(
+            self.archive, self.study.study_instance_uid, self.series.series_instance_uid, cancel
+        )
+        return tuple(dict.fromkeys(key.sop_instance_uid for key in listed if key.sop_instance_uid not in known))
+
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Instances Transferred (PS3.15 A.5.3.7), a message for what came and one when not all did; then Accessed."""
-        said = f"Open series: {ending.items} instances, {ending.words}"
+        already = f", {len(self.here)} were here" if self.here else ""
+        said = f"Open series: {len(self.came)} instances{already}, {ending.words}"
         series = ("series", self.series.series_instance_uid)
         accessed = _accessed(by, self.archive, self.study, ending, said, series)
         return replace(accessed, messages=(*self._retrieved(by, ending), *accessed.messages))
@@ -190,11 +220,6 @@ def retrieved(
         why,
         action="C",
     )
-
-
-def _reading_order(series: Series) -> tuple[bool, bool, int, str]:
-    number = series.number
-    return series.modality in DOCUMENT_MODALITIES, number is None, number or 0, series.series_instance_uid
 
 
 def _study_details(study: Study) -> tuple[tuple[str, str], ...]:

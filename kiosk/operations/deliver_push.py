@@ -2,7 +2,7 @@
 ask whether it keeps that."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import ClassVar
 
@@ -13,20 +13,22 @@ from kiosk.imaging.outbox import ItemState, JobState
 from kiosk.operations.browse import retrieved
 from kiosk.operations.facts import TransferState
 from kiosk.operations.parcel import TRIES, Parcel
-from kiosk.operations.parcel_confirm import Awaited, NotYet, confirm, tell
+from kiosk.operations.parcel_confirm import Awaited, NotYet, answers, confirm, tell
 from kiosk.operations.parcel_fetch import NOT_SENT, Fetching, listed
 from kiosk.operations.parcel_send import relay, send, settle_unknown
 from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Delegation, Principal
 from kiosk.operations.statement import Statement, who
 from kiosk.operations.subjects import patient_ref, peer_node, study_ref, this_node
+from kiosk.operations.turn import TurnOver
 
 
 @dataclass(frozen=True)
 class Delivered:
     """What came of one attempt, in instances: `sent` are there, `delivered` of them for certain, `moved` of them since
     the attempt began. `later` is why those that are `left`, or not confirmed, should be tried again; `awaited` that
-    the destination will say by itself what it keeps; `note` what the person should know of a push that is over."""
+    the destination will say by itself what it keeps; `note` what the person should know of a push that is over;
+    `unasked` of them are there, and nobody can be asked whether they are kept."""
 
     sent: int
     failed: int
@@ -36,6 +38,7 @@ class Delivered:
     later: ImagingError | None = None
     awaited: str = ""
     note: str = ""
+    unasked: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,20 +83,24 @@ class DeliverPush(Operation[TransferState, Delivered]):
         parcel, items = self.parcel, self.parcel.items
         there = [item.sop_class_uid for item in items if item.state.is_there]
         missing = [item.sop_class_uid for item in items if not item.state.is_there]
+        goes_on = isinstance(_later(ending), TurnOver)
+        words = "it goes on after others" if goes_on else _words(ending)
         messages = self._came(by)
         if there:
             messages += transferred(by, parcel, there, Outcome.SUCCESS, "")
-        if missing or not there:
+        if (missing or not there) and not goes_on:  # what has not gone yet has not failed
             wrong: Outcome = Outcome.SERIOUS if ending.outcome is Outcome.SUCCESS else ending.outcome
-            messages += transferred(by, parcel, missing, wrong, ending.words)
-        outcome = Outcome.SERIOUS if missing and ending.outcome is Outcome.SUCCESS else ending.outcome
-        said = f"Deliver to {parcel.destination}: {len(there)} of {len(items)} instances, {ending.words}"
+            messages += transferred(by, parcel, missing, wrong, words)
+        outcome = ending.outcome
+        if missing and outcome is Outcome.SUCCESS and not goes_on:
+            outcome = Outcome.SERIOUS
+        said = f"Deliver to {parcel.destination}: {len(there)} of {len(items)} instances, {words}"
         counts = (
             ("retrieved", str(sum(bool(item.transfer_syntax_uid) for item in items))),
             ("sent", str(len(there))),
             ("delivered", str(sum(item.state is ItemState.DELIVERED for item in items))),
         )
-        details = (*push_details(parcel), ("archive", parcel.archive.ae_title), *counts)
+        details = (*push_details(parcel), ("archive", parcel.archive.ae_title), *counts, *kept_details(parcel, ending))
         return Statement(said, outcome, messages, patient_ref(parcel.study.patient), details=details)
 
     def _came(self, by: Principal) -> tuple[AuditMessage, ...]:
@@ -138,9 +145,20 @@ class ConfirmPush(Operation[TransferState, Delivered]):
             outcome = Outcome.SERIOUS if outcome is Outcome.SUCCESS else outcome
             messages = transferred(by, parcel, lost, Outcome.SERIOUS, "not kept by the destination")
         certain = sum(item.state is ItemState.DELIVERED for item in items)
-        said = f"Confirm delivery to {parcel.destination}: {certain} of {len(items)} instances, {ending.words}"
-        details = (*push_details(parcel), ("delivered", str(certain)))
+        said = f"Confirm delivery to {parcel.destination}: {certain} of {len(items)} instances, {_words(ending)}"
+        counts = ("sent", str(sum(item.state.is_there for item in items))), ("delivered", str(certain))
+        details = (*push_details(parcel), *counts, *kept_details(parcel, ending))
         return Statement(said, outcome, messages, patient_ref(parcel.study.patient), details=details)
+
+
+def _later(ending: Ending) -> ImagingError | None:
+    return ending.result.later if isinstance(ending.result, Delivered) else None
+
+
+def _words(ending: Ending) -> str:
+    """An attempt that came to its end is not done where something was in the way of the rest."""
+    later = _later(ending)
+    return str(later) if later is not None else ending.words
 
 
 def confirmed(parcel: Parcel, cancel: Event, moved: int) -> Delivered:
@@ -154,7 +172,8 @@ def confirmed(parcel: Parcel, cancel: Event, moved: int) -> Delivered:
             untold = tell(parcel, cancel)
             if untold is not None and parcel.job.attempts < TRIES:
                 return delivered(parcel, moved, untold)
-            return delivered(parcel, moved, note=str(untold) if untold is not None else answer.note)
+            standing = delivered(parcel, moved, note=str(untold) if untold is not None else answer.note)
+            return replace(standing, unasked=standing.sent - standing.delivered if answer.note else 0)
 
 
 def delivered(
@@ -183,6 +202,12 @@ def transferred(
         outcome,
         why,
     )
+
+
+def kept_details(parcel: Parcel, ending: Ending) -> tuple[tuple[str, str], ...]:
+    """How it is known what the destination keeps (`answers`); "unasked" are instances of which it cannot be asked."""
+    unasked = ending.result.unasked if isinstance(ending.result, Delivered) else 0
+    return (*answers(parcel), *((("unasked", str(unasked)),) if unasked else ()))
 
 
 def push_details(parcel: Parcel) -> tuple[tuple[str, str], ...]:

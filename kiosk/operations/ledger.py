@@ -59,7 +59,7 @@ class TrailLedger:
 
 
 def interrupted(record: Record) -> Entry:
-    """The outcome of an act that was begun, or meant to be, and never ended."""
+    """The outcome of an act that was begun, or meant to be, and never ended, with the messages it left for that."""
     entry = record.entry
     said = f"Interrupted: {entry.summary}"
     return Entry(
@@ -69,6 +69,7 @@ def interrupted(record: Record) -> Entry:
         entry.actor,
         said,
         Outcome.SERIOUS,
+        entry.if_interrupted,
         details=entry.details,
         patient=entry.patient,
     )

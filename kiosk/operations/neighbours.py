@@ -1,10 +1,11 @@
 """The peers of the configuration as the imaging room knows them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kiosk.config.model import KioskConfig
 from kiosk.config.peers import PeerConfig
 from kiosk.imaging.peers import IdentityKind, Peer, Receiving, RetrieveBy, Tls, UserIdentity, Verify
+from kiosk.imaging.revocation import complaint
 from kiosk.operations.settlement import DeliveryRules
 
 
@@ -34,7 +35,8 @@ def _tls(config: PeerConfig) -> Tls | None:
     if config.authority is None or config.certificate is None or config.key is None:
         return None
     files = (str(config.authority), str(config.certificate), str(config.key))
-    return Tls(*files, server_name=config.server_name, pinned=config.pinned_authority)
+    crl = str(config.crl) if config.crl is not None else ""
+    return Tls(*files, server_name=config.server_name, pinned=config.pinned_authority, crl=crl)
 
 
 def _user_identity(config: PeerConfig) -> UserIdentity | None:
@@ -44,6 +46,14 @@ def _user_identity(config: PeerConfig) -> UserIdentity | None:
     return UserIdentity(IdentityKind(config.user_identity), config.user_name, secret)
 
 
+def revocation_complaints(config: KioskConfig, now: datetime) -> list[str]:
+    """Sentences that say which files of revocation lists cannot be used at `now` (UTC): the peers they are for could
+    not be believed, and would all be refused."""
+    peers = (*config.archives, *config.destinations, *config.listeners)
+    files = dict.fromkeys(configured.crl for configured in peers if configured.crl is not None)
+    return [said for file in files if (said := complaint(file, now))]
+
+
 def delivery_rules(config: KioskConfig) -> DeliveryRules:
     """Who is told of deliveries, and how long the outbox waits for what."""
     minutes = config.receiving.commitment_minutes if config.receiving.port else 0.0
@@ -51,6 +61,7 @@ def delivery_rules(config: KioskConfig) -> DeliveryRules:
         tuple(peer(listener, config.kiosk.ae_title) for listener in config.listeners),
         timedelta(minutes=minutes),
         timedelta(days=config.limits.failed_push_days),
+        config.limits.destinations_at_once,
     )
 
 

@@ -82,10 +82,12 @@ class PushAccepted:
 
 @dataclass(frozen=True)
 class AuditFound:
-    """How a search of the trail ended: so many records, and whether there are more."""
+    """How a search of the trail ended: so many records, and whether there are more. `unread` says which archived months
+    were to be looked into and could not be."""
 
     count: int
     more: bool
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from kiosk.imaging.outbox import ItemState, Outbox, OutboxItem, OutboxJob
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.spool import Spool
 from kiosk.imaging.studies.model import Study
+from kiosk.operations.turn import Turn, no_others
 
 TRIES = 5
 """How often something that went through but shows no effect is looked for before it counts as failed."""
@@ -21,7 +22,8 @@ class Parcel:
     """A job of the outbox, the peers it goes between, and the tools.
 
     `listeners` are told when it has been delivered; `patience` is how long a report of storage commitment is awaited
-    on an association of the destination's own, nothing where we do not listen.
+    on an association of the destination's own, nothing where we do not listen; `turn` how long it may go on while
+    others wait.
     """
 
     imaging: Imaging
@@ -34,6 +36,7 @@ class Parcel:
     listeners: tuple[Peer, ...] = ()
     patience: timedelta = timedelta(0)
     clock: Clock = field(default_factory=SystemClock, repr=False, compare=False)
+    turn: Turn = field(default_factory=lambda: Turn(SystemClock().monotonic, no_others), repr=False, compare=False)
 
     @property
     def is_relayed(self) -> bool:

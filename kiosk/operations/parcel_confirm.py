@@ -1,12 +1,13 @@
 """Whether the destination keeps what it was sent, and who is told that it does."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from threading import Event
 
 from kiosk.errors import ImagingError, PeerAborted, PeerBusy, PeerLacks, PeerRefused
 from kiosk.imaging.calls import Available, CommitmentReport, InstanceKey
-from kiosk.imaging.outbox import ItemState, JobState, Outbox, OutboxItem, OutboxJob
+from kiosk.imaging.outbox import LISTED, ItemState, JobState, Outbox, OutboxItem, OutboxJob
 from kiosk.imaging.peers import Verify
 from kiosk.operations.parcel import TRIES, Parcel, by_series
 from kiosk.operations.parcel_send import held
@@ -59,11 +60,38 @@ def take_report(outbox: Outbox, job: OutboxJob, report: CommitmentReport) -> Non
     unconfirmed = {
         item.sop_instance_uid for item in outbox.items(job.job_id) if item.state in (ItemState.SENT, ItemState.WARNED)
     }
-    outbox.mark_delivered(job.job_id, unconfirmed.intersection(report.kept))
+    answer = report.transaction_uid
+    outbox.mark_delivered(job.job_id, unconfirmed.intersection(report.kept), answer)
     failed = {one.sop_instance_uid: f"It was sent, and is not kept: {one.reason}" for one in report.failed}
     for sop_instance_uid in unconfirmed.difference(report.kept):
-        outbox.mark_failed(job.job_id, sop_instance_uid, failed.get(sop_instance_uid, NOT_NAMED))
+        outbox.mark_failed(job.job_id, sop_instance_uid, failed.get(sop_instance_uid, NOT_NAMED), answer)
     outbox.ask_commitment(job.job_id, "")
+
+
+def answers(parcel: Parcel) -> tuple[tuple[str, str], ...]:
+    """What the destination has said of keeping what it was sent, as details of a record.
+
+    "verify" is how it is to be asked; "commitment" and "not_committed" are the Transaction UID of a storage commitment
+    and how many instances it says are kept or not; "listed" and "not_listed" count what a query at image level found;
+    "commitment_owed" is the Transaction UID of a commitment that was asked for and has not come.
+    """
+    kept, lost = (
+        Counter(item.answer for item in parcel.items_in(state) if item.answer)
+        for state in (ItemState.DELIVERED, ItemState.FAILED)
+    )
+    owed = parcel.job.transaction_uid
+    return (
+        ("verify", parcel.destination.verify.value),
+        *_counted(kept, "commitment", "listed"),
+        *_counted(lost, "not_committed", "not_listed"),
+        *((("commitment_owed", owed),) if owed else ()),
+    )
+
+
+def _counted(said: Counter[str], committed: str, listed: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (listed, str(count)) if answer == LISTED else (committed, f"{answer} {count}") for answer, count in said.items()
+    )
 
 
 def tell(parcel: Parcel, cancel: Event) -> ImagingError | None:
@@ -119,6 +147,10 @@ def _query(parcel: Parcel, cancel: Event) -> Confirmation:
         there = held(parcel, sent, cancel)
     except PeerLacks:
         return Confirmed(f"{parcel.destination} cannot be asked whether it keeps what it was sent.")
+    except PeerBusy:
+        raise
+    except PeerRefused as error:  # it took what it was sent: that it will not say so is no failure of the push
+        return NotYet(error) if parcel.job.attempts < LOOKS else Confirmed(str(error))
     parcel.outbox.mark_delivered(parcel.job_id, there)
     missing = [item for item in sent if item.sop_instance_uid not in there]
     if not missing:
@@ -130,7 +162,7 @@ def _query(parcel: Parcel, cancel: Event) -> Confirmation:
     parcel.outbox.mark_left(parcel.job_id, again)
     for item in missing:
         if item.attempts >= SENDS:
-            parcel.outbox.mark_failed(parcel.job_id, item.sop_instance_uid, NOT_LISTED)
+            parcel.outbox.mark_failed(parcel.job_id, item.sop_instance_uid, NOT_LISTED, LISTED)
     return NotYet(PeerAborted(f"{not_listed}: they are sent again.")) if again else Confirmed()
 
 

@@ -3,36 +3,60 @@
 from collections import Counter
 from collections.abc import Generator
 from threading import Event
+from typing import TypeVar
 
 from kiosk.errors import Cancelled, PeerBusy, PeerRefused
+from kiosk.imaging.calls import Found
 from kiosk.imaging.outbox import ItemState, OutboxItem
+from kiosk.imaging.peers import Peer
 from kiosk.operations.facts import TransferState
 from kiosk.operations.parcel import Parcel, by_series
+from kiosk.operations.turn import TurnOver
 
 NOT_SENT = "The archive did not send it."
 MOST_INSTANCES = 100_000
 """More than any study has: an archive that lists more is broken or hostile."""
 
+T = TypeVar("T")
+
 
 def listed(parcel: Parcel, cancel: Event) -> tuple[OutboxItem, ...]:
     """Every instance that was asked for, as the archive lists it now; PeerRefused when that is not all there."""
     archive, uid, wanted = parcel.archive, parcel.study.study_instance_uid, set(parcel.job.series_instance_uids)
-    found = [
-        series.series_instance_uid
-        for series in parcel.imaging.find_series(archive, uid, cancel)
-        if not wanted or series.series_instance_uid in wanted
-    ]
+    series, found_series = _whole(parcel.imaging.find_series(archive, uid, cancel))
+    found = [one.series_instance_uid for one in series if not wanted or one.series_instance_uid in wanted]
+    if not wanted:
+        _require_all(archive, found_series, "series")
     if lost := len(wanted.difference(found)):
         raise PeerRefused(f"{archive} lists {lost} of the chosen series no more.")
     items: list[OutboxItem] = []
-    for series in found:
-        for key in parcel.imaging.find_instances(archive, uid, series, cancel):
-            if len(items) >= MOST_INSTANCES:
-                raise PeerRefused(f"{archive} lists more than {MOST_INSTANCES} instances of this study.")
-            items.append(OutboxItem(parcel.job_id, key.sop_instance_uid, key.sop_class_uid, series))
+    for one in found:
+        keys, found_keys = _whole(parcel.imaging.find_instances(archive, uid, one, cancel))
+        _require_all(archive, found_keys, "instances")
+        if len(items) + len(keys) > MOST_INSTANCES:
+            raise PeerRefused(f"{archive} lists more than {MOST_INSTANCES} instances of this study.")
+        items += [OutboxItem(parcel.job_id, key.sop_instance_uid, key.sop_class_uid, one) for key in keys]
     if not items:
         raise PeerRefused(f"{archive} lists no instances of this study.")
     return tuple(items)
+
+
+def _whole(answers: Generator[T, None, Found]) -> tuple[list[T], Found]:
+    """Every answer to a query, and how it ended."""
+    items: list[T] = []
+    while True:
+        try:
+            items.append(next(answers))
+        except StopIteration as stop:
+            return items, stop.value
+
+
+def _require_all(archive: Peer, found: Found, what: str) -> None:
+    """What is listed and cannot be read would be left out without a word."""
+    if found.more:
+        raise PeerRefused(f"{archive} lists more than {found.count} {what} of this study.")
+    if found.unread:
+        raise PeerRefused(f"{archive} lists {found.unread} {what} of this study in a way that cannot be read.")
 
 
 class Fetching:
@@ -44,7 +68,7 @@ class Fetching:
         self.missing: list[str] = []
 
     def run(self, parcel: Parcel, cancel: Event) -> Generator[TransferState, None, None]:
-        """What one series cannot give does not keep the others from going."""
+        """What one series cannot give does not keep the others from going; a turn that is over ends it early."""
         items = parcel.items
         sizes = Counter(item.series_instance_uid for item in items)
         refused: PeerRefused | None = None
@@ -53,6 +77,8 @@ class Fetching:
             only = () if len(wanted) == sizes[series] else tuple(missing)
             try:
                 why = yield from self._series(parcel, series, only, missing, cancel)
+            except TurnOver:
+                return
             except PeerBusy:
                 raise
             except PeerRefused as error:
@@ -68,7 +94,8 @@ class Fetching:
     def _series(
         self, parcel: Parcel, series: str, only: tuple[str, ...], missing: dict[str, str], cancel: Event
     ) -> Generator[TransferState, None, str]:
-        """Takes what comes out of `missing`; returns the archive's reason for what did not come."""
+        """Takes what comes out of `missing`; returns the archive's reason for what did not come, raises TurnOver when
+        it has not come yet."""
         study = parcel.study
         arriving = parcel.imaging.retrieve(
             parcel.archive,
@@ -92,3 +119,6 @@ class Fetching:
             self.came.append(received.sop_class_uid)
             del missing[received.sop_instance_uid]
             yield TransferState.FETCHING
+            if missing and parcel.turn.is_over:
+                arriving.close()
+                raise TurnOver

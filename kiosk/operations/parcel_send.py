@@ -1,18 +1,31 @@
 """What a push gives to the destination: each instance once, whatever happens on the way."""
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from threading import Event
 
-from kiosk.errors import ImagingError, PeerAborted, PeerBusy, PeerLacks, PeerRefused, PeerUnreachable, UnreadableObject
+from kiosk.errors import ImagingError, PeerAborted, PeerBusy, PeerRefused, PeerUnreachable, UnreadableObject
 from kiosk.imaging.calls import SendState, SentInstance, ToSend
 from kiosk.imaging.outbox import ItemState, OutboxItem
 from kiosk.operations.facts import TransferState
 from kiosk.operations.parcel import Parcel, by_series
+from kiosk.operations.turn import TurnOver
 
 ROUNDS = 3
 """How often files are rewritten for a destination that changes its mind about what it takes."""
 
+FIRST_CUT = 50
+CUT_SECONDS = 5.0
+
 Sending = Generator[TransferState, None, ImagingError | None]
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What came of some files: why some of them should be tried again later, and whether that is the end for now."""
+
+    later: ImagingError | None = None
+    is_end: bool = False
 
 
 def settle_unknown(parcel: Parcel, cancel: Event) -> None:
@@ -25,7 +38,9 @@ def settle_unknown(parcel: Parcel, cancel: Event) -> None:
         return
     try:
         there = held(parcel, unknown, cancel)
-    except PeerLacks:
+    except PeerBusy:
+        raise
+    except PeerRefused:
         there = frozenset()
     for item in unknown:
         if item.sop_instance_uid in there:
@@ -48,19 +63,48 @@ def held(parcel: Parcel, items: tuple[OutboxItem, ...], cancel: Event) -> frozen
 
 def send(parcel: Parcel, cancel: Event) -> Sending:
     """Sends what is here, anew in another transfer syntax where the destination wants that; returns why some of it
-    should be tried again later."""
+    should be tried again later.
+
+    It goes in cuts of about `CUT_SECONDS`, each whole: between two of them the parcel's turn may be over, but no turn
+    passes without one.
+    """
     later: ImagingError | None = None
+    left, size, monotonic = _waiting(parcel), FIRST_CUT, parcel.clock.monotonic
+    first = True
+    while left:
+        if not first and parcel.turn.is_over:
+            return later or TurnOver()
+        cut, left = left[:size], left[size:]
+        began = monotonic()
+        try:
+            answered = yield from _send_cut(parcel, cut, cancel)
+        except (PeerUnreachable, PeerRefused, PeerAborted) as error:
+            if first:
+                raise
+            return error  # it has taken some: what is said of the rest now need not hold for ever
+        later = answered.later or later
+        if answered.is_end:
+            break
+        size, first = max(FIRST_CUT, int(len(cut) * CUT_SECONDS / max(monotonic() - began, 0.001))), False
+    # What is still to be fetched was left when the turn was over.
+    return later or (TurnOver() if parcel.items_in(ItemState.WANTED) else None)
+
+
+def _send_cut(parcel: Parcel, cut: tuple[ToSend, ...], cancel: Event) -> Generator[TransferState, None, _Answered]:
+    """These files, each as often as it has to be rewritten."""
+    chosen = {file.sop_instance_uid for file in cut}
+    answered = _Answered()
     for _ in range(ROUNDS):
         refused: dict[str, SentInstance] = {}
-        files = _waiting(parcel)
-        later = (yield from _send(parcel, files, refused, cancel)) if files else None
-        for item in parcel.items_in(ItemState.FETCHED):
+        answered = yield from _send(parcel, cut, refused, cancel)
+        for item in parcel.items_in(ItemState.FETCHED) if refused else ():
             if item.sop_instance_uid in refused:
                 _rewrite(parcel, item, refused[item.sop_instance_uid], cancel)
                 yield TransferState.SENDING
-        if later is not None or not refused:
+        cut = tuple(file for file in _waiting(parcel) if file.sop_instance_uid in chosen) if refused else ()
+        if answered.later is not None or not cut:
             break
-    return later
+    return answered
 
 
 def _waiting(parcel: Parcel) -> tuple[ToSend, ...]:
@@ -72,18 +116,23 @@ def _waiting(parcel: Parcel) -> tuple[ToSend, ...]:
     )
 
 
-def _send(parcel: Parcel, files: tuple[ToSend, ...], refused: dict[str, SentInstance], cancel: Event) -> Sending:
+def _send(
+    parcel: Parcel, files: tuple[ToSend, ...], refused: dict[str, SentInstance], cancel: Event
+) -> Generator[TransferState, None, _Answered]:
     outbox, job_id = parcel.outbox, parcel.job_id
     open_ones = dict.fromkeys(file.sop_instance_uid for file in files)
     outbox.mark_sending(job_id, open_ones)
     later: ImagingError | None = None
+    taken = 0
     answers = parcel.imaging.send(parcel.destination, files, parcel.spool, cancel)
     while True:
         try:
             sent = next(answers)
         except StopIteration as stop:
             outbox.mark_left(job_id, [*open_ones, *refused])
-            return PeerAborted(stop.value.reason) if stop.value.reason else later
+            if stop.value.reason:
+                return _Answered(PeerAborted(stop.value.reason), is_end=True)
+            return _Answered(later, is_end=isinstance(later, PeerBusy) and not taken)
         except (PeerUnreachable, PeerRefused, PeerAborted):  # no association came about: nothing has gone
             outbox.mark_left(job_id, [*open_ones, *refused])
             raise
@@ -91,6 +140,7 @@ def _send(parcel: Parcel, files: tuple[ToSend, ...], refused: dict[str, SentInst
         match sent.state:
             case SendState.STORED | SendState.STORED_WITH_WARNING:
                 outbox.mark_sent(job_id, sent.sop_instance_uid, sent.reason)
+                taken += 1
             case SendState.FAILED:
                 outbox.mark_failed(job_id, sent.sop_instance_uid, sent.reason)
             case SendState.RETRY_LATER:
@@ -116,11 +166,14 @@ def _rewrite(parcel: Parcel, item: OutboxItem, answer: SentInstance, cancel: Eve
 
 
 def relay(parcel: Parcel, cancel: Event) -> Sending:
-    """Has the archive send to the destination what that does not have yet, series by series."""
+    """Has the archive send to the destination what that does not have yet, series by series; between two of them the
+    parcel's turn may be over."""
     outbox, job_id, study = parcel.outbox, parcel.job_id, parcel.study.study_instance_uid
     later: ImagingError | None = None
     sizes = {series: len(items) for series, items in by_series(parcel.items).items()}
     for series, items in by_series(parcel.items_in(ItemState.WANTED, ItemState.FETCHED)).items():
+        if parcel.turn.is_over:
+            return later or TurnOver()
         uids = [item.sop_instance_uid for item in items]
         outbox.mark_sending(job_id, uids)
         only = () if len(uids) == sizes[series] else tuple(uids)

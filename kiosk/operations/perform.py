@@ -7,19 +7,23 @@ and an act whose outcome cannot be recorded takes the kiosk out of service.
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
-from typing import ClassVar, Generic, NoReturn, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from kiosk.access.policy import Permission
-from kiosk.audit import Entry, Outcome, Phase, Receipt, events
-from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed
+from kiosk.audit import AuditMessage, Entry, Outcome, Phase, Receipt, events
+from kiosk.errors import Cancelled, KioskError, NoSession, NotAllowed, PeerUntrusted
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, actor_of, who
 
 Item_co = TypeVar("Item_co", covariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
 T = TypeVar("T")
+
+UNNAMED: Final = "unknown"
+INTERRUPTED: Final = "interrupted"
+"""How an act ended that a crash kept from its end."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,15 @@ class Ending:
         return "done" if self.error is None else str(self.error)
 
 
+@runtime_checkable
+class Unfinished(Protocol):
+    """The result of an act that is to be gone on with."""
+
+    @property
+    def later(self) -> KioskError | None:
+        """Why; None when it is over."""
+
+
 class Operation(ABC, Generic[Item_co, Result_co]):
     """One act. Subclasses are frozen dataclasses of a request and the tools it needs."""
 
@@ -64,6 +77,11 @@ class Operation(ABC, Generic[Item_co, Result_co]):
     @abstractmethod
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """What came of it."""
+
+    def failures(self, ending: Ending) -> tuple[KioskError, ...]:
+        """Everything that failed on the way, also what the act went on without."""
+        later = ending.result.later if isinstance(ending.result, Unfinished) else None
+        return tuple(error for error in (ending.error, later) if error is not None)
 
 
 class Deed(Operation[None, Result_co]):
@@ -108,7 +126,8 @@ def perform(
     """
     act_id = act_id or uuid.uuid4().hex
     _authorise(desk, by, operation)
-    _record(desk, by, operation.name, act_id, Phase.INTENT, operation.intent(by))
+    meant = replace(operation.intent(by), if_interrupted=_if_interrupted(operation, by))
+    _record(desk, by, operation.name, act_id, Phase.INTENT, meant)
     items, ended = 0, Ending(interrupted=True)
     work = operation.act(by, cancel or Event())
     try:
@@ -171,10 +190,30 @@ def _authorise(desk: Desk, by: Principal, operation: Operation[object, object]) 
 
 def _outcome(operation: Operation[object, object], by: Principal, ended: Ending) -> Statement:
     try:
-        return operation.outcome(by, ended)
+        said = operation.outcome(by, ended)
     except KioskError as error:  # what it would tell is out of reach; that it ended is told all the same
-        said = f"{operation.name.replace('_', ' ')}: {ended.words} What came of it is not known: {error}"
-        return Statement(said, Outcome.SERIOUS)
+        words = f"{operation.name.replace('_', ' ')}: {ended.words} What came of it is not known: {error}"
+        said = Statement(words, Outcome.SERIOUS)
+    # Node Authentication (PS3.15 A.5.3.11), once an act for each peer with which TLS did not come about.
+    untrusted = {error.node: error for error in operation.failures(ended) if isinstance(error, PeerUntrusted)}
+    alerts = (events.node_refused(who(by), node or UNNAMED, str(error)) for node, error in untrusted.items())
+    return replace(said, messages=sum(alerts, said.messages))
+
+
+def _if_interrupted(operation: Operation[object, object], by: Principal) -> tuple[AuditMessage, ...]:
+    """What the act leaves when a crash interrupts it: the messages of a failure. Only now are its peers and its subject
+    at hand; who closes it knows the record alone."""
+    messages = _outcome(operation, by, Ending(KioskError(INTERRUPTED))).messages
+    failed = tuple(message for message in messages if message.outcome is not Outcome.SUCCESS)
+    # What went in an earlier attempt has been told of: now this one failed.
+    return tuple(map(_interrupted, failed or messages))
+
+
+def _interrupted(message: AuditMessage) -> AuditMessage:
+    said = message.outcome_description
+    if INTERRUPTED not in said:
+        said = ": ".join(filter(None, (said.rstrip("."), INTERRUPTED)))
+    return replace(message, outcome=Outcome.SERIOUS, outcome_description=said)
 
 
 def _record(desk: Desk, by: Principal, act: str, act_id: str, phase: Phase, said: Statement) -> Receipt:
@@ -190,5 +229,6 @@ def _record(desk: Desk, by: Principal, act: str, act_id: str, phase: Phase, said
             patient=said.patient,
             proof=said.proof,
             details=said.details,
+            if_interrupted=said.if_interrupted,
         )
     )

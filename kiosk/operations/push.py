@@ -6,7 +6,7 @@ from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
-from kiosk.audit import AuditMessage, Outcome, PatientRef, events
+from kiosk.audit import Outcome, PatientRef, events
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Study
 from kiosk.operations.operations import PushAccepted, PushRequest
@@ -44,15 +44,15 @@ class Push(Deed[PushAccepted]):
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """Begin Transferring DICOM Instances (PS3.15 A.5.3.3)."""
-        messages: tuple[AuditMessage, ...] = ()
-        if ending.outcome is Outcome.SUCCESS:
-            messages = events.begin_transfer(
-                who(by),
-                this_node(self.destination.calling_ae_title),
-                peer_node(self.destination),
-                (study_ref(self._study),),
-                self._patient,
-            )
+        messages = events.begin_transfer(
+            who(by),
+            this_node(self.destination.calling_ae_title),
+            peer_node(self.destination),
+            (study_ref(self._study),),
+            self._patient,
+            ending.outcome,
+            "" if ending.outcome is Outcome.SUCCESS else ending.words,
+        )
         job = (("job", ending.result.job_id),) if isinstance(ending.result, PushAccepted) else ()
         said = f"Push to {self.destination}: {'in the outbox' if job else ending.words}"
         return Statement(said, ending.outcome, messages, self._patient, details=(*self._details, *job))

@@ -2,13 +2,14 @@
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from threading import Event
 from typing import ClassVar
 
 from kiosk.access.policy import Permission
 from kiosk.audit import AuditMessage, Outcome, events
 from kiosk.audit.identifier import encode_identifier
-from kiosk.errors import ImagingError
+from kiosk.errors import ImagingError, KioskError
 from kiosk.imaging.calls import Found, Imaging
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Study, StudyQuery
@@ -16,32 +17,42 @@ from kiosk.operations.perform import Ending, Operation
 from kiosk.operations.principal import Principal, Session
 from kiosk.operations.statement import Statement, who
 from kiosk.operations.subjects import peer_node, this_node
+from kiosk.operations.union import Union
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
 
 def _keys(query: StudyQuery) -> dict[str, object]:
-    return {name: value for name, value in asdict(query).items() if value}
+    return {name: value for name, value in asdict(query).items() if value and (name, value) != ("pages", 1)}
 
 
 def _identifier(query: StudyQuery) -> dict[int, str]:
     """The keys by tag, as they go out (PS3.4 C.6.2.1)."""
     first, last = (day.strftime("%Y%m%d") if day else "" for day in (query.date_from, query.date_to))
+    times = "-".join(moment.strftime("%H%M%S") if moment else "" for moment in (query.time_from, query.time_to))
     keys = {
         0x00080020: first if first == last else f"{first}-{last}",
+        0x00080030: times if times != "-" else "",
         0x00080050: query.accession_number,
         0x00080052: "STUDY",
         0x00080061: "\\".join(query.modalities),
+        0x00080090: query.referring_physician,
         0x00081030: query.description,
         0x00100010: query.patient_name,
         0x00100020: query.patient_id,
+        0x00100021: query.issuer,
+        0x0020000D: "\\".join(query.study_instance_uids),
+        0x00200010: query.study_id,
     }
     return {tag: value for tag, value in keys.items() if value}
 
 
 @dataclass(frozen=True)
 class QueryStudies(Operation[Study, Found]):
-    """Study root C-FIND at STUDY level, archive by archive. One that fails is a note while another answers."""
+    """C-FIND at STUDY level at every archive at once. One that fails is a note while another answers.
+
+    `limit` studies are a page; the query says how many pages are wanted. A row comes again when more is known of it.
+    """
 
     name: ClassVar[str] = "query"
     permission: ClassVar[Permission | None] = Permission.QUERY
@@ -60,29 +71,34 @@ class QueryStudies(Operation[Study, Found]):
 
     def act(self, by: Principal, cancel: Event) -> Generator[Study, None, Found]:
         """Studies as they come."""
-        count, more, notes = 0, False, []
-        for archive in self.archives:
-            try:
-                found = yield from self.imaging.find_studies(archive, self.query, self.limit - count, cancel)
-            except ImagingError as error:
-                self.failed[archive.name] = error
-                notes.append(str(error))
-                continue
-            count, more = count + found.count, more or found.more
-            notes.extend(found.notes)
+        limit = self.limit * max(1, self.query.pages)
+        union = Union({archive.name: partial(self._ask, archive, limit) for archive in self.archives}, limit)
+        try:
+            yield from union.run(cancel)
+        finally:
+            self.failed.update(union.failed)
         if self.failed and len(self.failed) == len(self.archives):
-            raise next(iter(self.failed.values()))
-        return Found(count, more, tuple(notes))
+            raise next(self.failed[archive.name] for archive in self.archives)
+        unread = sum(found.unread for found in union.found.values())
+        return Found(union.count, union.more, union.notes(), unread)
+
+    def _ask(self, archive: Peer, limit: int, cancel: Event) -> Generator[Study, None, Found]:
+        return self.imaging.find_studies(archive, self.query, limit, cancel)
 
     def outcome(self, by: Principal, ending: Ending) -> Statement:
         """One Query message an archive, each with its own outcome (PS3.15 A.5.3.10); the answers are not recorded."""
-        said = f"Query: {ending.items} studies, {ending.words}"
+        count = ending.result.count if isinstance(ending.result, Found) else ending.items
+        said = f"Query: {count} studies, {ending.words}"
         messages = tuple(
             message
             for archive in self.archives
             for message in self._asked(by, archive, self._ending_at(archive, ending))
         )
         return Statement(said, ending.outcome, messages, details=self._details)
+
+    def failures(self, ending: Ending) -> tuple[KioskError, ...]:
+        """Also those of archives without which the others answered."""
+        return (*super().failures(ending), *self.failed.values())
 
     def _ending_at(self, archive: Peer, ending: Ending) -> Ending:
         error = self.failed.get(archive.name)

@@ -2,15 +2,17 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from kiosk.errors import NoSession, NotAllowed, StorageFull
+from kiosk.errors import NoSession, NotAllowed, StorageFull, UnreadableObject
+from kiosk.imaging.catalogue import Catalogue, KeptInstance, KeptSeries
 from kiosk.imaging.spool import Spool
-from kiosk.imaging.studies.model import Instance, SeriesContents, Study
+from kiosk.imaging.studies.model import Instance, Series, SeriesContents, Study
 
 WIPES = 5
 log = logging.getLogger(__name__)
@@ -27,11 +29,12 @@ class SessionHoldings:
     """Thread-safe. `end` cancels what runs and wipes what was retrieved.
 
     What a front end hands back is compared with what this session was shown: a study or an instance that it made up
-    would put another patient's name into the record.
+    would put another patient's name into the record. What was retrieved is in the `catalogue`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, catalogue: Catalogue | None = None) -> None:
         self._root = root
+        self._catalogue = catalogue or Catalogue(time.monotonic)
         self._lock = threading.RLock()  # a generator that is collected may end in the middle of a call here
         self._cancels: dict[str, set[Event]] = {}
         self._seen: dict[str, dict[Study, str]] = {}
@@ -93,12 +96,48 @@ class SessionHoldings:
         for one in every:
             shown = one.files.get(instance.file)
             if shown is not None and shown.sop_instance_uid == instance.sop_instance_uid:
+                self._catalogue.use(session_id, one.contents.series.series_instance_uid)
                 return one.study
         raise NotAllowed("This image was not opened in this session.")
+
+    def came(self, session_id: str, study: Study, series: Series, instance: KeptInstance) -> None:
+        """An instance of the series lies in the session's spool."""
+        with self._lock:
+            if session_id in self._cancels:
+                self._catalogue.add(session_id, study, series, instance)
+
+    def here(self, session_id: str, series_instance_uid: str) -> tuple[KeptInstance, ...]:
+        """What of a series was retrieved in this session already."""
+        return self._catalogue.instances(session_id, series_instance_uid)
+
+    def kept(self, session_id: str) -> tuple[KeptSeries, ...]:
+        """Every series of which something was retrieved in this session."""
+        return self._catalogue.series(session_id)
+
+    def tidy(self, session_id: str, current: str = "") -> None:
+        """Removes the series that are too old, and the oldest of too many; the `current` one stays."""
+        for uid in self._catalogue.overdue(session_id, current):
+            self.drop(session_id, uid)
+
+    def tidy_all(self) -> None:
+        """Removes what is too old, in every session."""
+        for session_id in self._catalogue.sessions():
+            self.tidy(session_id)
+
+    def drop(self, session_id: str, series_instance_uid: str) -> None:
+        """Removes a series from the catalogue and from the spool."""
+        with self._lock:
+            self._opened.get(session_id, {}).pop(series_instance_uid, None)
+            files = self._catalogue.forget(session_id, series_instance_uid)
+        spool = Spool(self._root / session_id)
+        with suppress(UnreadableObject):  # wiped meanwhile: the session is over
+            for file in files:
+                spool.remove(file)
 
     def end(self, session_id: str) -> None:
         """Cancels what runs, forgets and wipes the rest."""
         with self._lock:
+            self._catalogue.end(session_id)
             cancels = self._cancels.pop(session_id, set())
             self._seen.pop(session_id, None)
             self._opened.pop(session_id, None)

@@ -10,16 +10,19 @@ from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
 from kiosk.imaging.peers import Peer
 from kiosk.operations.backoff import pause
 from kiosk.operations.deliver_push import Delivered
+from kiosk.operations.turn import TurnOver
 
 
 @dataclass(frozen=True)
 class DeliveryRules:
     """`listeners` are told of what has been delivered. `patience` is how long a report of storage commitment is awaited
-    before the destination is queried, nothing where we do not listen; `keep` how long a push that failed stays."""
+    before the destination is queried, nothing where we do not listen; `keep` how long a push that failed stays;
+    `destinations_at_once` how many destinations are pushed to at a time."""
 
     listeners: tuple[Peer, ...] = ()
     patience: timedelta = timedelta(0)
     keep: timedelta = timedelta(days=7)
+    destinations_at_once: int = 4
 
 
 class Settlement:
@@ -33,7 +36,9 @@ class Settlement:
 
     def settle(self, job: OutboxJob, delivered: Delivered) -> None:
         """After an attempt that came to its end."""
-        if delivered.later is not None:
+        if isinstance(delivered.later, TurnOver):
+            self._outbox.set_state(job.job_id, JobState.WAITING, str(delivered.later))
+        elif delivered.later is not None:
             self.put_off(job, delivered.later, delivered)
         elif delivered.awaited:
             self._await_report(job, delivered.awaited)

@@ -78,7 +78,7 @@ class Tap(Deed["Granted | PinRequired | Denied"]):
             case Denied() as denied:
                 return _refused(denied, badge, self.node, self._nobody, _reason(self.claim))
             case _:
-                return Statement(f"Tap: {ending.words}", ending.outcome, badge=badge)
+                return _failed(f"Tap: {ending.words}", ending.outcome, badge, self.node, self._nobody)
 
     @property
     def _nobody(self) -> tuple[str, str]:
@@ -127,7 +127,7 @@ class EnterPin(Deed["Granted | WrongPin | Denied"]):
             case Denied() as denied:
                 return _refused(denied, badge, self.node, user)
             case _:
-                return Statement(f"PIN entered: {ending.words}", ending.outcome, badge=badge, user=user)
+                return _failed(f"PIN entered: {ending.words}", ending.outcome, badge, self.node, user)
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,12 @@ def _login(granted: Granted, badge: Badge, node: Node, said: str) -> Statement:
     person = Who(granted.person.user_id, granted.person.display_name, badge.tokens, granted.person.role)
     messages = events.login(person, node, Outcome.SUCCESS, said)
     return Statement(said, Outcome.SUCCESS, messages, badge=badge, user=_someone(granted))
+
+
+def _failed(said: str, outcome: Outcome, badge: Badge, node: Node, user: tuple[str, str]) -> Statement:
+    """Nobody could decide, and so nobody was let in."""
+    messages = events.login(Who(user[0], user[1], badge.tokens), node, outcome, said)
+    return Statement(said, outcome, messages, badge=badge, user=user)
 
 
 def _reason(claim: Claim | Refusal) -> str:

@@ -10,7 +10,8 @@ from kiosk.operations.principal import Badge, Delegation, Principal, Session, Sy
 class Statement:
     """One record's worth: a sentence for people, the PS3.15 messages, and whom it concerns.
 
-    `badge` names the card of somebody who is not (yet) a principal: a tap at the lock screen.
+    `badge` names the card of somebody who is not (yet) a principal: a tap at the lock screen. `if_interrupted` are the
+    messages of an act that begins and is interrupted for good.
     """
 
     summary: str
@@ -21,6 +22,7 @@ class Statement:
     user: tuple[str, str] | None = None
     proof: RecordedProof | None = None
     details: tuple[tuple[str, str], ...] = field(default=())
+    if_interrupted: tuple[AuditMessage, ...] = ()
 
 
 def actor_of(by: Principal, statement: Statement) -> Actor:

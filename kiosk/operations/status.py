@@ -6,6 +6,7 @@ from datetime import datetime
 
 from kiosk.audit import ReadOnlyTrail, TrailClient, TrailStatus, store
 from kiosk.audit.forward import SinkStatus
+from kiosk.audit.own_records import begun_anew_at
 from kiosk.audit.port import TrailReader
 from kiosk.clock import Clock
 from kiosk.errors import TrailError
@@ -43,7 +44,8 @@ def trail_status(trail: TrailReader) -> TrailStatus:
     checkpoint = None
     if isinstance(trail, ReadOnlyTrail) and (number := store.last_checkpoint(trail.connection)):
         checkpoint = next(trail.checkpoints(number), None)
-    return TrailStatus(trail.identity.kiosk_id, trail.head(), checkpoint=checkpoint)
+    anew = begun_anew_at(trail.rows(1, 1))
+    return TrailStatus(trail.identity.kiosk_id, trail.head(), checkpoint=checkpoint, begun_anew=anew)
 
 
 def kiosk_status(look: Look, out_of_service: str, clock: Clock) -> KioskStatus:

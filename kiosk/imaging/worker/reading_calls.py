@@ -13,6 +13,7 @@ from kiosk.imaging.studies.preview import render
 from kiosk.imaging.studies.tags import tag_rows
 from kiosk.imaging.studies.transcode import transcode
 from kiosk.imaging.worker.requests import DrawPicture, ListTags, ReadSeries, Request, Transcode
+from kiosk.imaging.worker.tag_calls import TAG_CALLS
 
 
 def _read_series(request: ReadSeries, cancel: Event) -> SeriesContents:
@@ -41,4 +42,5 @@ CALLS: dict[type[Request], Callable[[Any, Event], object]] = {
     DrawPicture: _picture,
     ListTags: _tags,
     Transcode: _transcode,
+    **TAG_CALLS,
 }

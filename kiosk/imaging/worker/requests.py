@@ -193,6 +193,23 @@ class ListTags(Request):
     spool: str
 
 
+@dataclass(frozen=True)
+class ListTagsOfFile(Request):
+    """`FileTags.rows`."""
+
+    ITEM: ClassVar[type] = TagRow
+    path: str
+
+
+@dataclass(frozen=True)
+class JsonOfFile(Request):
+    """`FileTags.json`."""
+
+    ITEM: ClassVar[type] = str
+    path: str
+    meta: bool
+
+
 REQUESTS: dict[str, type[Request]] = {
     request.__name__: request
     for request in (
@@ -211,5 +228,7 @@ REQUESTS: dict[str, type[Request]] = {
         Transcode,
         DrawPicture,
         ListTags,
+        ListTagsOfFile,
+        JsonOfFile,
     )
 }

@@ -1,6 +1,7 @@
 """The worker's side: answers calls, each on a thread of its own, until its socket ends."""
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -111,6 +112,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     with socket.socket(fileno=options.fd) as connected:
         calls: Calls = importlib.import_module(LANES[options.lane]).CALLS
+        gc.freeze()  # the collector would go over the libraries again and again
         Server(Channel(connected), calls).run()
     # Threads may sit in a decoder that nothing can interrupt.
     os._exit(0)

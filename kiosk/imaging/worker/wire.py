@@ -13,9 +13,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from kiosk import errors
-from kiosk.errors import ImagingError, KioskError
+from kiosk.errors import ImagingError, KioskError, PeerUntrusted
 
 MAXIMUM_FRAME: Final = 64 * 1024 * 1024
+READ_AHEAD: Final = 64 * 1024
 Value = TypeVar("Value")
 _LENGTH: Final = struct.Struct(">I")
 
@@ -50,10 +51,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Failure:
-    """How an error crosses: the class of `kiosk.errors` and the sentence."""
+    """How an error crosses: the class of `kiosk.errors`, the sentence, and of a PeerUntrusted its node."""
 
     error: str
     sentence: str
+    node: str = ""
 
 
 _FRAMES: Final = msgspec.msgpack.Decoder(tuple[int, int, str, bytes])
@@ -82,12 +84,15 @@ def decode_value(received: Frame, expected: type[Value]) -> Value:
 def failure(call: int, error: KioskError) -> Frame:
     """A frame for an error, as the nearest class that `kiosk.errors` has for it."""
     known = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in ERRORS)
-    return frame(Kind.FAILURE, call, Failure(known, str(error)))
+    node = error.node if isinstance(error, PeerUntrusted) else ""
+    return frame(Kind.FAILURE, call, Failure(known, str(error), node))
 
 
 def raised(received: Frame) -> KioskError:
     """The error that a failure frame stands for."""
     told = decode_value(received, Failure)
+    if told.error == PeerUntrusted.__name__:
+        return PeerUntrusted(told.sentence, told.node)
     return ERRORS.get(told.error, ImagingError)(told.sentence)
 
 
@@ -97,6 +102,7 @@ class Channel:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._lock = Lock()
+        self._ahead = bytearray()
 
     def write(self, sent: Frame) -> None:
         """Sends a frame; raises WireError for one that is too large and OSError when the other side is gone."""
@@ -131,8 +137,25 @@ class Channel:
             return
 
     def _exactly(self, count: int) -> bytearray | None:
+        """So many bytes; small frames come many at a time."""
+        while len(self._ahead) < min(count, READ_AHEAD):
+            try:
+                more = self._socket.recv(READ_AHEAD)
+            except OSError:
+                return None
+            if not more:
+                return None
+            self._ahead += more
+        data = self._ahead[:count]
+        del self._ahead[:count]
+        return data if len(data) == count else self._filled(data, count)
+
+    def _filled(self, start: bytearray, count: int) -> bytearray | None:
+        """`start` and what is missing of `count` bytes, which are too many to be held twice."""
         data = bytearray(count)
         view = memoryview(data)
+        view[: len(start)] = start
+        view = view[len(start) :]
         while view:
             try:
                 read = self._socket.recv_into(view)

@@ -1,5 +1,6 @@
 """What the tables of archives and destinations must not say."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from kiosk.config.model import Kiosk, KioskConfig
 from kiosk.config.peers import PeerConfig, ReceivingConfig
 from kiosk.errors import ConfigError
 from kiosk.imaging.peers import IdentityKind, RetrieveBy, Tls, UserIdentity
-from kiosk.operations.neighbours import peer, receiving
+from kiosk.operations.neighbours import peer, receiving, revocation_complaints
 
 PEER = {"name": "Archive", "ae_title": "PACS", "host": "pacs.example", "port": 2762}
 FILES = {"authority": "site.pem", "certificate": "kiosk.crt", "key": "kiosk.key"}
@@ -40,6 +41,15 @@ def test_a_peer_with_tls_and_identity_reaches_the_imaging_room(tmp_path: Path) -
     assert (place.ae_title, place.port, place.callers) == ("KIOSK", 11112, (made,))
 
 
+def test_revocation_lists_reach_the_imaging_room(tmp_path: Path) -> None:
+    config = load(written(tmp_path, {**FILES, "tls": True, "crl": "lists.pem"}))
+    made = peer(config.archives[0], "KIOSK")
+    assert made.tls is not None
+    assert made.tls.crl == str(tmp_path / "lists.pem")
+    (said,) = revocation_complaints(config, datetime.now(UTC))
+    assert said == f"{tmp_path / 'lists.pem'} cannot be read: No such file or directory."
+
+
 def test_a_peer_without_tls_has_none() -> None:
     made = peer(PeerConfig("Archive", "PACS", "pacs.example", 104), "KIOSK")
     assert made.tls is None
@@ -55,6 +65,7 @@ def test_a_peer_without_tls_has_none() -> None:
         ({"authority": "a"}, "tls must be true for authority"),
         ({"server_name": "pacs"}, "tls must be true"),
         ({"pinned_authority": True}, "tls must be true"),
+        ({"crl": "lists.pem"}, "tls must be true for crl"),
         ({"user_identity": "username", "user_name": "x"}, "would go over the network in the open"),
         ({"tls": True, **FILES, "user_identity": "username"}, "user_name must be given"),
         ({"tls": True, **FILES, "user_identity": "passcode", "user_name": "x"}, "user_secret must be a file"),

@@ -132,14 +132,14 @@ def test_of_many_that_make_it_at_once_all_read_the_same(tmp_path: Path) -> None:
     together, made = Barrier(8), list[bytes]()
 
     def make() -> None:
-        together.wait(20)
+        together.wait(60)
         made.append(load_or_create_secret(tmp_path / "keys", "pepper"))
 
     threads = [Thread(target=make) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(made) == 8
     assert len(set(made)) == 1
     assert [entry.name for entry in (tmp_path / "keys").iterdir()] == ["pepper"]

@@ -1,5 +1,5 @@
 """Peers for the imaging tests."""
 
-from tests.peers import dcmqrscp, orthanc, storescp
+from tests.peers import dcmqrscp, orthanc, qrscp, storescp
 
-__all__ = ["dcmqrscp", "orthanc", "storescp"]
+__all__ = ["dcmqrscp", "orthanc", "qrscp", "storescp"]

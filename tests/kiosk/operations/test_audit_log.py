@@ -1,6 +1,7 @@
 """Reading the record is an act on record, for those who may, with what was looked for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -14,9 +15,12 @@ from kiosk.operations.ledger import TrailLedger
 from kiosk.operations.operations import AuditFound, ChainState
 from kiosk.operations.perform import Desk, finish, perform
 from kiosk.operations.principal import Badge, Session, System
+from tests.kiosk.audit.archives import Archive
 from tests.kiosk.audit.pushed_study import UID, recorded, steps
 
 NODE = Node("KIOSK")
+RECORDS = 2 * len(steps())
+"""Each step has a record of something else before it."""
 BADGE = Badge("iso14443", "04E5F60718293A", "")
 
 
@@ -50,7 +54,7 @@ def read(desk: Desk, act: ReadAudit, by: Session | System = AUDITOR) -> tuple[li
 
 def test_newest_first_begins_with_the_reading_itself(desk: Desk, trail: Trail) -> None:
     records, found = read(desk, ReadAudit(NODE, trail, masked=False, newest_first=True, limit=5))
-    assert [record.sequence for record in records] == [25, 24, 23, 22, 21]
+    assert [record.sequence for record in records] == list(range(RECORDS + 1, RECORDS - 4, -1))
     assert records[0].entry.act == "read_audit"
     assert found == AuditFound(5, True)
 
@@ -95,8 +99,8 @@ def test_the_state_of_the_chain_tells_length_head_and_last_checkpoint(desk: Desk
     state = finish(perform(desk, AUDITOR, VerifyAudit(NODE, trail)))
     assert isinstance(state, ChainState)
     assert state.whole
-    assert state.sentence.startswith("The chain is whole: 25 records, head ")
-    assert " Last checkpoint: number 1, of record 24, 2026-11-23 09:00:30Z, key " in state.sentence
+    assert state.sentence.startswith(f"The chain is whole: {RECORDS + 1} records, head ")
+    assert f" Last checkpoint: number 1, of record {RECORDS}, 2026-11-23 09:00:" in state.sentence
 
 
 def test_a_check_that_is_cancelled_ends_as_cancelled(desk: Desk, trail: Trail) -> None:
@@ -110,5 +114,41 @@ def test_a_check_that_is_cancelled_ends_as_cancelled(desk: Desk, trail: Trail) -
 
 def test_custody_is_traced_and_tracing_is_no_part_of_it(desk: Desk, trail: Trail) -> None:
     for _ in range(2):
-        (path,) = finish(perform(desk, AUDITOR, TraceCustody(NODE, trail, UID)))
-        assert path.gaps == ()
+        traced = finish(perform(desk, AUDITOR, TraceCustody(NODE, trail, UID)))
+        (path,) = traced.paths
+        assert (path.gaps, traced.unread) == ((), ())
+
+
+@pytest.fixture
+def pruned(tmp_path: Path) -> Iterator[Archive]:
+    made = Archive(tmp_path / "pruned")
+    made.retention.seal()
+    made.retention.prune()
+    yield made
+    made.trail.close()
+
+
+def test_a_reading_reaches_into_the_archive_and_says_on_record_what_it_could_not_reach(pruned: Archive) -> None:
+    desk = Desk(TrailLedger(pruned.trail, lambda _: None), lambda _: True)
+    act = ReadAudit(NODE, pruned.trail, masked=False, selection=Selection(act="push"), archive=pruned.retention.archive)
+    records, found = read(desk, act)
+    assert [record.sequence for record in records][:3] == [1, 2, 3]
+    assert found == AuditFound(60, False)
+    newest, _ = read(desk, replace(act, newest_first=True))
+    assert newest == records[::-1]
+    for path in (pruned.folder / "segments").glob("*-2026-02.*"):
+        path.unlink()
+    _, found = read(desk, act)
+    assert found.count == 48
+    (unread,) = found.unread
+    assert unread.startswith("2026-02: ")
+    assert list(pruned.trail.read())[-1].entry.summary.endswith(f"; not looked into: {unread}")
+    traced = finish(perform(desk, AUDITOR, TraceCustody(NODE, pruned.trail, UID, pruned.retention.archive)))
+    assert traced.unread == (unread,)
+    assert list(pruned.trail.read())[-1].entry.summary.endswith(f"; not looked into: {unread}")
+
+
+def test_a_reading_without_the_archive_says_which_records_it_did_not_look_into(pruned: Archive) -> None:
+    desk = Desk(TrailLedger(pruned.trail, lambda _: None), lambda _: True)
+    _, found = read(desk, ReadAudit(NODE, pruned.trail, masked=False))
+    assert found.unread == ("records up to 36: they were archived, and the archive is not at hand.",)

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Container, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from kiosk.audit import Entry, Outcome, Phase
-from kiosk.clock import SystemClock
+from kiosk.clock import Clock, SystemClock
 from kiosk.errors import Cancelled, NotAllowed, PeerAborted, PeerLacks, PeerRefused, StorageFull
 from kiosk.imaging.calls import (
     CommitmentAsked,
@@ -36,13 +36,14 @@ from kiosk.operations.facts import BadgeView, Fact, PersonView, SessionOpened, T
 from kiosk.operations.hub import Hub
 from kiosk.operations.operations import PushRequest
 from kiosk.operations.perform import Desk
+from kiosk.operations.settlement import DeliveryRules
 from tests.kiosk.access.support import NOON
 from tests.kiosk.operations.acts import ARCHIVE, SERIES, SESSION, STUDY
 from tests.kiosk.operations.ledgers import MemoryLedger
 
 OPENED = SessionOpened("s1", PersonView("a.weber", "A", "radiologist"), BadgeView("badge", ""), frozenset(), 1, 1, NOON)
 REQUEST = PushRequest(STUDY, (), "Archive")
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 60.0
 Hook = Callable[[Event], None]
 
 
@@ -112,8 +113,8 @@ class FillingOutbox(Outbox):
             raise StorageFull("The disk is full: the outbox takes nothing more.")
         return super()._change()
 
-    def next_due(self, now: datetime) -> OutboxJob | None:
-        job = super().next_due(now)
+    def next_due(self, now: datetime, busy: Container[str] = ()) -> OutboxJob | None:
+        job = super().next_due(now, busy)
         if job is not None:
             self.claiming()
         return job
@@ -122,9 +123,15 @@ class FillingOutbox(Outbox):
 class Office:
     """A deliverer with its outbox; `heard` are the facts for the person at the terminal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        peers: Peers | None = None,
+        rules: DeliveryRules | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.spool = Spool(folder / "spool", durable=True)
-        self.peers = Peers(self.spool.folder)
+        self.peers = peers or Peers(self.spool.folder)
         self.outbox = FillingOutbox(folder / "outbox.db")
         self.outbox.open()
         self.ledger = MemoryLedger()
@@ -142,7 +149,8 @@ class Office:
             self._peer,
             self._peer,
             self.hub,
-            SystemClock(),
+            clock or SystemClock(),
+            rules,
         )
         self.deliverer.viewer_came("s1", "a.weber")
 
@@ -177,6 +185,14 @@ class Office:
                 return job
             self.moved.wait(0.05)
         pytest.fail(f"the push stands at {self.outbox.job(job_id)}")
+
+    @staticmethod
+    def await_that(is_so: Callable[[], bool]) -> None:
+        """Waits for what the outbox's thread brings about."""
+        until = SystemClock().monotonic() + LONGEST_WAIT
+        while not is_so():
+            assert SystemClock().monotonic() < until
+            Event().wait(0.02)
 
     def last(self, act: str = "deliver") -> Entry:
         return [entry for entry in self.ledger.entries if entry.act == act][-1]
@@ -260,13 +276,9 @@ def test_a_full_disk_holds_the_outbox_up_and_no_longer(office: Office) -> None:
     office.peers.on_fetch = fill
     job_id = office.add()
     office.deliverer.start()
-    waited = Event()
-    while not office.outbox.full:
-        waited.wait(0.01)
-    waited.wait(0.3)
-    recorded = len(office.ledger.entries)
-    waited.wait(1.5)
-    assert len(office.ledger.entries) == recorded
+    office.await_that(lambda: office.ledger.phases("deliver") == [Phase.INTENT, Phase.OUTCOME])
+    Event().wait(1.5)  # long enough to be taken up again
+    assert len(office.ledger.entries) == 2
     office.peers.on_fetch = nothing
     office.outbox.full = False
     assert office.await_state(job_id).state is JobState.DELIVERED
@@ -357,11 +369,7 @@ def test_a_push_that_is_done_is_forgotten_when_the_next_session_begins(office: O
     job = office.run()
     office.deliverer.viewer_left()
     office.deliverer.viewer_came("s1", "a.weber")
-    for _ in range(100):
-        if not office.outbox.jobs():
-            break
-        Event().wait(0.05)
-    assert not office.outbox.jobs()
+    office.await_that(lambda: not office.outbox.jobs())
     assert job.state is JobState.DELIVERED
 
 
@@ -369,9 +377,7 @@ def test_progress_is_for_the_person_whose_push_it_is(office: Office) -> None:
     office.deliverer.viewer_came("s1", "somebody.else")
     office.add()
     office.deliverer.start()
-    for _ in range(100):
-        if office.outbox.jobs((JobState.DELIVERED,)):
-            break
-        Event().wait(0.05)
+    office.await_that(lambda: bool(office.outbox.jobs((JobState.DELIVERED,))) and not office.spool.names())
+    office.deliverer.stop()  # what it tells at the end, it has told
     assert len(office.peers.sent) == 3
     assert not [fact for fact in office.heard if isinstance(fact, TransferProgress)]

@@ -50,14 +50,14 @@ def test_a_listener_may_call_what_waits_for_a_lock_of_a_publisher() -> None:
     def calls_back(fact: Fact) -> None:
         if isinstance(fact, Notice):
             listening.set()
-            assert holding.wait(10.0)
+            assert holding.wait(60.0)
             with door:
                 pass
 
     def behind_the_door() -> None:
         with door:
             holding.set()
-            assert listening.wait(10.0)
+            assert listening.wait(60.0)
             hub.publish(ENDED)
 
     hub.subscribe(calls_back)
@@ -69,7 +69,7 @@ def test_a_listener_may_call_what_waits_for_a_lock_of_a_publisher() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10.0)
+        thread.join(60.0)
     assert not any(thread.is_alive() for thread in threads)
 
 

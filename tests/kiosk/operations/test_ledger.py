@@ -2,13 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from lxml import etree
 
 from kiosk.audit import Actor, AuditSource, Entry, Outcome, Phase, Receipt, Trail, verify
+from kiosk.audit.forward.stream import Position, parcels
 from kiosk.clock import SystemClock
 from kiosk.errors import TrailError
+from kiosk.imaging.calls import Imaging
+from kiosk.imaging.studies.model import StudyQuery
 from kiosk.operations.ledger import TrailLedger
+from kiosk.operations.perform import Desk, finish, perform
+from kiosk.operations.principal import System
+from kiosk.operations.query import QueryStudies
+from kiosk.operations.service import StartKiosk
+from tests.kiosk.audit.test_xml import SCHEMA
+from tests.kiosk.operations.acts import ARCHIVE, NODE, SESSION, AnsweringImaging
 
 ACTOR = Actor("session", "a.weber", "Anna Weber")
 
@@ -79,3 +90,37 @@ def test_an_intent_of_which_nobody_learned_is_closed_as_interrupted(trail: Fault
     assert summaries(trail) == ["Push runs", *closed]
     assert [record.entry.act_id for record in trail.open_intents()] == ["runs"]
     assert verify(trail.path).whole
+
+
+def test_what_a_crash_interrupts_goes_out_as_failed_and_only_then(trail: Faulty) -> None:
+    ledger = TrailLedger(trail, lambda _: None)
+    desk = Desk(ledger, lambda _: True)
+    query = QueryStudies(cast("Imaging", AnsweringImaging()), (ARCHIVE,), StudyQuery(patient_name="Mei*"), 10)
+    running = perform(desk, SESSION, query)
+    next(running)
+    assert not _sent(trail)
+    trail.fails = "before"
+    with pytest.raises(TrailError):  # as far as the trail knows, the process was killed here
+        running.close()
+    trail.fails = ""
+    start = StartKiosk(NODE, TrailLedger(trail, lambda _: None), trail.open_intents(), lambda: None)
+    finish(perform(desk, System(), start))
+    asked, started = _sent(trail)
+    assert asked.find("EventIdentification").get("EventOutcomeIndicator") == "8"
+    assert asked.findtext("EventIdentification/EventOutcomeDescription") == "interrupted"
+    (person,) = asked.findall("ActiveParticipant[@UserIsRequestor='true']")
+    assert (person.get("UserID"), person.get("AlternativeUserID")) == ("a.weber", "uid:04A1B2C3D4E580")
+    assert asked.find("ParticipantObjectIdentification/ParticipantObjectQuery").text
+    assert started.find("EventIdentification").get("EventOutcomeIndicator") == "0"
+
+
+def _sent(trail: Trail) -> list[Any]:
+    """What the forwarder makes of the trail, each message valid."""
+    found = [
+        etree.fromstring(message.xml.encode("utf-8"))
+        for parcel in parcels(trail, Position(), "kiosk-7", AuditSource("kiosk-7"))
+        for message in parcel.messages
+    ]
+    for message in found:
+        SCHEMA.assertValid(message)
+    return found

@@ -1,16 +1,32 @@
 """Which PS3.15 message every act leaves: a walk over every operation there is, well ended and ill."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
 
-from kiosk.audit import AuditMessage, AuditSource, Outcome, Trail, codes, render
+from kiosk.audit import (
+    AuditMessage,
+    AuditSource,
+    BadgeId,
+    BadgeNaming,
+    Entry,
+    Outcome,
+    Record,
+    Trail,
+    codes,
+    render,
+)
+from kiosk.audit.canonical import decode_body, encode_body
 from kiosk.clock import SystemClock
 from kiosk.errors import KioskError
 from kiosk.imaging.outbox import JobState, Outbox, OutboxJob
-from kiosk.operations.perform import Desk, finish, perform
+from kiosk.operations.ledger import interrupted
+from kiosk.operations.perform import Desk, Operation, finish, perform
+from kiosk.operations.principal import Principal
 from tests.kiosk.audit.test_xml import SCHEMA
 from tests.kiosk.operations import acts
 from tests.kiosk.operations.ledgers import MemoryLedger
@@ -52,6 +68,7 @@ LEAVES: dict[str, list[Heading]] = {
 }
 BROKEN = {**LEAVES, "deliver": [WENT]}
 """The archive is gone: nothing came, and that nothing went is still told."""
+SPARE: dict[str, list[Heading]] = {"audit_sink": [("110113", "110126", "E")]}
 BY_THE_MACHINE = {"tap", "enter_pin", "sign_out"}
 """Done by the machine, told of a person."""
 
@@ -105,6 +122,47 @@ def test_each_act_leaves_its_messages_with_badge_person_and_patient(
                     (person,) = [one for one in message.participants if one.is_requestor]
                     assert (person.user_id, person.alternative_user_id) == ("a.weber", "uid:04A1B2C3D4E580")
     assert met == set(LEAVES)
+
+
+def test_each_act_that_a_crash_interrupts_leaves_its_messages_as_failed(
+    trail: Trail, outbox: Outbox, tmp_path: Path
+) -> None:
+    met = set()
+    for act in acts.makers(trail, outbox, tmp_path, [], broken=False):
+        for by in (by for by in acts.PRINCIPALS if type(by) in act.accepts):
+            closed = _crashed(act, by, BadgeNaming())
+            expected = BROKEN.get(act.name, SPARE.get(act.name, []))
+            assert [heading(message) for message in closed.messages] == expected, act.name
+            met.add(act.name)
+            for message in closed.messages:
+                assert message.outcome is Outcome.SERIOUS
+                assert message.outcome_description.endswith("interrupted")
+                SCHEMA.assertValid(etree.fromstring(render(message, SystemClock().now(), AuditSource("test", "north"))))
+                _check(message)
+                if by is not acts.SYSTEM and act.name not in BY_THE_MACHINE:
+                    (person,) = [one for one in message.participants if one.is_requestor]
+                    assert (person.user_id, person.alternative_user_id) == ("a.weber", "uid:04A1B2C3D4E580")
+    assert set(BROKEN) | set(SPARE) <= met
+
+
+def test_what_an_interrupted_act_leaves_names_badges_as_the_site_does(
+    trail: Trail, outbox: Outbox, tmp_path: Path
+) -> None:
+    naming = BadgeNaming(BadgeId.TOKEN, bytes(32))
+    for act in acts.makers(trail, outbox, tmp_path, [], broken=False):
+        for by in (by for by in acts.PRINCIPALS if type(by) in act.accepts):
+            for message in _crashed(act, by, naming).messages:
+                assert "04A1B2C3D4E580" not in repr(message)
+
+
+def _crashed(act: Operation[Any, Any], by: Principal, naming: BadgeNaming) -> Entry:
+    """What is recorded of an act after its process was killed in the middle of it, read back as it was stored."""
+    ledger = MemoryLedger()
+    with suppress(KioskError):
+        finish(perform(Desk(ledger, lambda _: True), by, act))
+    body = encode_body(naming.entry(ledger.entries[0]), SystemClock().now(), AuditSource("test"))
+    entry, time, source = decode_body(body)
+    return interrupted(Record(1, time, entry, b"", b"", source))
 
 
 def _check(message: AuditMessage) -> None:

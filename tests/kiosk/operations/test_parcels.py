@@ -18,7 +18,6 @@ from pynetdicom import AE, StoragePresentationContexts, build_role, evt
 from kiosk.audit import Entry, Outcome
 from kiosk.clock import SystemClock
 from kiosk.imaging.client import WorkerImaging
-from kiosk.imaging.network.availability import INSTANCE_AVAILABILITY
 from kiosk.imaging.network.commitment import STORAGE_COMMITMENT
 from kiosk.imaging.network.keys import STUDY_ROOT_FIND
 from kiosk.imaging.network.pynetdicom_mend import mend
@@ -140,14 +139,14 @@ class Store:
 
 
 @contextmanager
-def serving(store: Store, *services: str) -> Iterator[Peer]:
+def serving(store: Store, *services: str, port: int = 0) -> Iterator[Peer]:
     mend()
     entity = AE(ae_title="STORE")
     for context in StoragePresentationContexts[:120]:
         entity.add_supported_context(str(context.abstract_syntax))
     for service in services:
         entity.add_supported_context(service, scu_role=True, scp_role=True)
-    port = free_port()
+    port = port or free_port()
     handlers = [
         (evt.EVT_C_STORE, store.on_store),
         (evt.EVT_C_FIND, store.on_find),
@@ -180,6 +179,21 @@ def test_what_the_destination_lists_is_delivered(
         (entry,) = desk.await_entries(1, "deliver")
     assert entry.outcome is Outcome.SUCCESS
     assert dict(entry.details)["delivered"] == "4"
+    assert entry.details[-2:] == (("verify", "commitment"), ("listed", "4"))
+
+
+def test_what_the_archive_sends_of_another_patient_is_not_passed_on(
+    orthanc: Server, dcmqrscp: Server, series: list[Dataset], tmp_path: Path
+) -> None:
+    before = len(dcmqrscp.stored_files())
+    mine = replace(study_of(series), patient=Patient("P-mine", "", PersonName("Doe^Jane"), None, "F"))
+    with shop(tmp_path, orthanc.peer, dcmqrscp.peer) as desk:
+        job = desk.run(mine)
+        counts = desk.outbox.counts(job.job_id)
+        desk.await_empty_spool()
+    assert job.state is JobState.FAILED
+    assert (counts.sent, counts.failed) == (0, 4)
+    assert len(dcmqrscp.stored_files()) == before
 
 
 @pytest.mark.parametrize("verify", [Verify.NONE, Verify.COMMITMENT])
@@ -188,8 +202,10 @@ def test_a_destination_that_cannot_be_asked_has_been_sent_it_and_no_more(
 ) -> None:
     with shop(tmp_path, orthanc.peer, replace(storescp.peer, verify=verify)) as desk:
         job = desk.run(study_of(series))
+        entry = desk.await_entries(1, "deliver")[0]
     assert job.state is JobState.SENT
     assert ("cannot be asked" in job.sentence) is (verify is Verify.COMMITMENT)
+    assert (("unasked", "4") in entry.details) is (verify is Verify.COMMITMENT)
 
 
 def test_what_the_destination_took_and_does_not_list_is_looked_for_again(
@@ -245,8 +261,10 @@ def test_a_report_that_comes_late_and_twice_delivers_once(
         entity = AE(ae_title="STORE")
         entity.add_requested_context(STORAGE_COMMITMENT)
         roles = [build_role(STORAGE_COMMITMENT, scu_role=False, scp_role=True)]
-        association = entity.associate("127.0.0.1", port, ae_title="KIOSK", ext_neg=roles)
-        assert association.is_established
+        until, pause = SystemClock().monotonic() + LONGEST_WAIT, Event()
+        while not (association := entity.associate("127.0.0.1", port, ae_title="KIOSK", ext_neg=roles)).is_established:
+            assert SystemClock().monotonic() < until, "the kiosk does not listen"
+            pause.wait(0.05)
         store.keeper.report(association, transaction, kept, failed)
         association.release()
 
@@ -272,6 +290,10 @@ def test_a_report_that_comes_late_and_twice_delivers_once(
         assert again != asked
         report(again, store.stored[3:4], {})
         assert desk.await_job(job_id, lambda job: job.state.is_final).state is JobState.DELIVERED
+        entries = desk.await_entries(4, "deliver", "confirm")
+    assert [dict(entry.details).get("commitment_owed") for entry in entries] == [asked, None, again, None]
+    assert entries[1].details[-2:] == (("commitment", f"{asked} 3"), ("not_committed", f"{asked} 1"))
+    assert entries[3].details[-2:] == (("commitment", f"{asked} 3"), ("commitment", f"{again} 1"))
     assert store.stored[4:] == store.stored[3:4]
     assert store.keeper.answers == [0] * 4
 
@@ -280,12 +302,14 @@ def test_a_report_that_never_comes_is_replaced_by_a_query(
     orthanc: Server, series: list[Dataset], tmp_path: Path
 ) -> None:
     store, port = Store(), free_port()
-    rules = DeliveryRules(patience=timedelta(seconds=4))
+    rules = DeliveryRules(patience=timedelta(seconds=1))
     services = STORAGE_COMMITMENT, STUDY_ROOT_FIND
     with serving(store, *services) as peer, shop(tmp_path, orthanc.peer, peer, rules, port) as desk:
         job = desk.run(study_of(series))
+        last = desk.await_entries(2, "deliver", "confirm")[-1]
     assert job.state is JobState.DELIVERED
     assert len(store.keeper.asked) == 1
+    assert last.details[-2:] == (("listed", "4"), ("commitment_owed", str(store.keeper.asked[0].TransactionUID)))
 
 
 def test_orthanc_commits_itself(orthanc: Server, series: list[Dataset], tmp_path: Path) -> None:
@@ -297,19 +321,6 @@ def test_orthanc_commits_itself(orthanc: Server, series: list[Dataset], tmp_path
         shop(tmp_path, orthanc.peer, destination.peer, rules, port) as desk,
     ):
         assert desk.run(study_of(series)).state is JobState.DELIVERED
-
-
-def test_listeners_are_told_once_of_what_is_delivered(orthanc: Server, series: list[Dataset], tmp_path: Path) -> None:
-    store, listener = Store(), Store()
-    with serving(listener, INSTANCE_AVAILABILITY) as ris:
-        rules = DeliveryRules(listeners=(replace(ris, name="RIS"),))
-        with serving(store, STUDY_ROOT_FIND) as peer, shop(tmp_path, orthanc.peer, peer, rules) as desk:
-            job = desk.run(study_of(series))
-    assert (job.state, job.told) == (JobState.DELIVERED, ("RIS",))
-    (told,) = listener.told
-    instances = told.ReferencedSeriesSequence[0].ReferencedSOPSequence
-    assert sorted(one.ReferencedSOPInstanceUID for one in instances) == sorted(store.stored)
-    assert {one.RetrieveAETitle for one in instances} == {"STORE"}
 
 
 def test_a_destination_that_refuses_the_syntax_gets_it_in_another_one(orthanc: Server, tmp_path: Path) -> None:
@@ -334,6 +345,7 @@ def test_a_destination_that_is_killed_gets_the_rest_once_it_is_back(orthanc: Ser
         while len(first.stored_files()) < 5 and first.process.poll() is None:
             Event().wait(0.001)
         first.process.kill()
+        first.process.wait(LONGEST_WAIT)
         arrived = {path.name for path in first.stored_files()}
         desk.await_job(job_id, lambda job: job.attempts > 0 or job.state.is_final)
         with run_storescp(port=port) as second:

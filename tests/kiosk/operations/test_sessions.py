@@ -45,11 +45,11 @@ def test_a_worker_that_still_writes_when_the_session_ends_leaves_nothing(
     writers = [threading.Thread(target=write, daemon=True) for _ in range(3)]
     for writer in writers:
         writer.start()
-    assert begun.wait(10.0)
+    assert begun.wait(60.0)
     holdings.end("s1")
     stop.set()
     for writer in writers:
-        writer.join(10.0)
+        writer.join(60.0)
     assert not list((tmp_path / "sessions").rglob("*"))
 
 
