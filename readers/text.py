@@ -38,6 +38,8 @@ def safe_text(value: str | bytes, limit: int = 256) -> str:
     """
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     text = text[: max(4 * limit, 0) + 1024]
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     for _ in range(SEQUENCE_ROUNDS):
         text, found = SEQUENCE.subn("", text)
         if not found:

@@ -11,6 +11,7 @@ from threading import Event
 from kiosk.audit import Head, Record, Selection, TrailStatus
 from kiosk.errors import Cancelled, KioskError, NotAllowed, PeerAborted
 from kiosk.imaging.calls import Found
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.operations.facts import (
     AccessDenied,
@@ -44,6 +45,8 @@ from kiosk.operations.status import KioskStatus, TrailSight
 from tests import phantoms
 
 PIN = "123456"
+LONGEST_HANG = 100.0
+"""Seconds: longer than any test waits, shorter than it may take."""
 PEOPLE = {
     "radiologist-badge": (PersonView("ada", "Dr Ada Lindqvist", "radiologist"), BadgeView("badge", "…A1B2")),
     "technologist-badge": (PersonView("tom", "Tom Okafor", "technologist"), BadgeView("badge", "…C3D4")),
@@ -69,7 +72,8 @@ DESTINATIONS = (
 
 @dataclass
 class Script:
-    """What the archive holds and how it behaves. `row_delay` and `instance_delay` are seconds."""
+    """What the archive holds and how it behaves. `page` is how many studies a query gives, 0 for all. `row_delay` and
+    `instance_delay` are seconds."""
 
     studies: list[Study] = field(default_factory=phantoms.studies)
     series: Callable[[Study], tuple[Series, ...]] = phantoms.series_of
@@ -80,6 +84,8 @@ class Script:
     records: list[Record] = field(default_factory=list)
     chain: ChainState = CHAIN
     status: KioskStatus = STATUS
+    page: int = 0
+    matches: tuple[Match, ...] = ()
     row_delay: float = 0.0
     instance_delay: float = 0.0
     hanging: set[str] = field(default_factory=set)
@@ -205,12 +211,19 @@ class FakeOperations:
         self._enter("query", session_id, query)
         self.queries.append((query, cancel))
         found = 0
-        for study in self.script.studies:
+        most = self.script.page * query.pages or len(self.script.studies)
+        for study in self.script.studies[:most]:
             self._pause(self.script.row_delay, cancel)
             found += 1
             yield study
         self._hang("query", cancel)
-        return Found(found, False)
+        return Found(found, len(self.script.studies) > most)
+
+    def look_up(self, session_id: str, archive: str, lookup: Lookup, cancel: Event) -> Generator[Match, None, Found]:
+        """See Operations."""
+        self._enter("look_up", session_id, archive, lookup)
+        yield from self.script.matches
+        return Found(len(self.script.matches), False)
 
     def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
         """See Operations."""
@@ -256,6 +269,8 @@ class FakeOperations:
     def push(self, session_id: str, request: PushRequest) -> PushAccepted:
         """See Operations. The job stands still until the test calls `advance`."""
         self._enter("push", session_id, request)
+        if (error := self.script.failing.get(f"push to {request.destination}")) is not None:
+            raise error
         job_id = f"job-{next(self._numbers)}"
         total = request.expected_instances or 10
         progress = TransferProgress(
@@ -334,14 +349,14 @@ class FakeOperations:
             raise Cancelled
 
     def _hang(self, name: str, cancel: Event) -> None:
-        until = timing.monotonic() + 20.0
+        until = timing.monotonic() + LONGEST_HANG
         if name in self.script.hanging:
             self.hangs.set()
         while name in self.script.hanging:
             if cancel.wait(0.01):
                 raise Cancelled
             if timing.monotonic() > until:
-                raise PeerAborted("The script hung for 20 s and nobody cancelled.")
+                raise PeerAborted("The script hung, and nobody cancelled.")
 
 
 def typed(fake: FakeOperations) -> Operations:

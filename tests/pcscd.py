@@ -26,8 +26,8 @@ from readers.vpcd_guard import listening_ports
 DRIVER = Path(sys.prefix) / "vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 FRIENDLY_NAME = "Virtual PCD"
 READERS = (f"{FRIENDLY_NAME} 00 00", f"{FRIENDLY_NAME} 00 01")
-START_SECONDS = 10.0
-STOP_SECONDS = 5.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 STATE = Path(tempfile.gettempdir()) / f"pcscd-{os.getpid()}-{secrets.token_hex(4)}"
 SOCKET = STATE / "run" / "pcscd.comm"
 os.environ["PCSCLITE_CSOCK_NAME"] = str(SOCKET)
@@ -161,7 +161,7 @@ def _wait_until_empty() -> None:
 def _two_free_ports() -> int:
     """Below the range that the kernel takes client ports from, so that they are still free after a restart."""
     while True:
-        port = random.randrange(20001, 31999, 2)
+        port = random.SystemRandom().randrange(20001, 31999, 2)
         with socket.socket() as first, socket.socket() as second:
             try:
                 first.bind(("", port))

@@ -1,4 +1,5 @@
-"""Real archives and receivers on loopback for tests: Orthanc, DCMTK's dcmqrscp and storescp, and files for them.
+"""Real archives and receivers on loopback for tests: Orthanc, DCMTK's dcmqrscp and storescp, pynetdicom's qrscp, and
+files for them.
 
 Use them as context managers (`with run_orthanc() as server`) or import the fixtures of the same name into a conftest.
 Each server gets a folder of its own and a free port, and is ended by its own process id.
@@ -6,8 +7,10 @@ Each server gets a folder of its own and a free port, and is ended by its own pr
 
 import json
 import os
+import random
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,27 +32,34 @@ from kiosk.imaging.network.send import send
 from kiosk.imaging.peers import Peer, Tls
 from kiosk.imaging.spool import Spool
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running archive or receiver. `folder` is where dcmqrscp and storescp keep what they received."""
+    """A running archive or receiver. `folder` is where dcmqrscp, qrscp and storescp keep what they received."""
 
     peer: Peer
     folder: Path
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def stored_files(self) -> list[Path]:
-        """What lies in the folder of a storescp or dcmqrscp."""
+        """What lies in the folder of a storescp, dcmqrscp or qrscp."""
         return [path for path in self.folder.rglob("*") if path.is_file() and path.name not in ("index.dat", "scp.cfg")]
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port nobody listens on, also later: it is below the range that the kernel takes client ports from, and
+    in none that others of the tests choose from."""
+    while True:
+        port = random.SystemRandom().randrange(10001, 20000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def local_peer(name: str, ae_title: str, port: int, timeout: float = 5.0) -> Peer:
@@ -71,10 +81,10 @@ def _running(
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(STOP_SECONDS)
 
 
 def _await_echo(peer: Peer, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -150,6 +160,35 @@ def run_dcmqrscp(
 
 
 @contextmanager
+def run_qrscp(*, destinations: Mapping[str, int] | None = None) -> Iterator[Server]:
+    """pynetdicom's qrscp with its SQLite index; it moves to `destinations`, ports of this machine by AE title."""
+    with tempfile.TemporaryDirectory(prefix="qrscp-") as name:
+        folder = Path(name) / "data"
+        folder.mkdir()
+        port = free_port()
+        settings = {
+            "ae_title": "PYQRSCP",
+            "port": port,
+            "max_pdu": 131072,
+            "acse_timeout": 30,
+            "dimse_timeout": 30,
+            "network_timeout": 30,
+            "bind_address": "127.0.0.1",
+            "instance_location": folder,
+            "database_location": Path(name) / "instances.sqlite",
+            "log_identifier": False,
+        }
+        lines = ["[DEFAULT]", *(f"{key}: {value}" for key, value in settings.items())]
+        for title, at in (destinations or {}).items():
+            lines += [f"[{title}]", "address: 127.0.0.1", f"port: {at}"]
+        configuration = Path(name) / "qrscp.ini"
+        configuration.write_text("\n".join(lines))
+        command = [sys.executable, "-m", "pynetdicom", "qrscp", "-q", "-c", str(configuration)]
+        with _running(command, local_peer("PYQRSCP", "PYQRSCP", port, timeout=20), folder) as server:
+            yield server
+
+
+@contextmanager
 def run_storescp(
     *options: str, environment: dict[str, str] | None = None, port: int | None = None, tls: Tls | None = None
 ) -> Iterator[Server]:
@@ -179,6 +218,13 @@ def orthanc() -> Iterator[Server]:
 def dcmqrscp() -> Iterator[Server]:
     """A dcmqrscp for this worker, empty at first."""
     with run_dcmqrscp() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def qrscp() -> Iterator[Server]:
+    """A qrscp of pynetdicom for this worker, empty at first."""
+    with run_qrscp() as server:
         yield server
 
 

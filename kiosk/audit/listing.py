@@ -32,6 +32,7 @@ PATH_WIDTHS: Final = (12, 8, 20, 64)
 DAY_WIDTHS: Final = (10, 12, 12)
 DID: Final = {
     "query": ("query", "queries"),
+    "look_up": ("query", "queries"),
     "open_study": ("study opened", "studies opened"),
     "open_series": ("series opened", "series opened"),
     "push": ("push", "pushes"),

@@ -10,6 +10,7 @@ from enum import Enum
 from threading import Event
 from typing import Protocol
 
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, PatientKey, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 
@@ -30,11 +31,13 @@ class Listening:
 
 @dataclass(frozen=True)
 class Found:
-    """A query ended. `more` is True when the limit was reached and the query was cancelled at the archive."""
+    """A query ended. `more` is True when the limit was reached and the query was cancelled at the archive; `unread`
+    counts the answers that could not be read, which are not among those that came."""
 
     count: int
     more: bool
     notes: tuple[str, ...] = ()
+    unread: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,13 @@ class Imaging(Protocol):
         """C-ECHO (PS3.4 A)."""
 
     def find_studies(self, peer: Peer, query: StudyQuery, limit: int, cancel: Event) -> Generator[Study, None, Found]:
-        """Study root C-FIND at STUDY level; what the peer ignored as a key is filtered again here."""
+        """C-FIND at STUDY level, study root where it is granted; what the peer ignored as a key is filtered again here.
+
+        A study may come a second time, `counted` and otherwise the same: the result counts it once.
+        """
+
+    def look_up(self, peer: Peer, lookup: Lookup, limit: int, cancel: Event) -> Generator[Match, None, Found]:
+        """C-FIND at any level of either root, relational where it must be and is granted, else PeerLacks."""
 
     def find_series(self, peer: Peer, study_instance_uid: str, cancel: Event) -> Generator[Series, None, Found]:
         """Study root C-FIND at SERIES level."""

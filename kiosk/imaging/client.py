@@ -28,6 +28,7 @@ from kiosk.imaging.calls import (
     ToSend,
     Transcoded,
 )
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.peers import Peer, Receiving
 from kiosk.imaging.spool import RESERVE_BYTES, Spool
 from kiosk.imaging.studies.model import PatientKey, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
@@ -41,6 +42,7 @@ from kiosk.imaging.worker.requests import (
     FindStudies,
     Listen,
     ListTags,
+    LookUp,
     Notify,
     ReadSeries,
     Relay,
@@ -110,6 +112,10 @@ class WorkerImaging:
     def find_studies(self, peer: Peer, query: StudyQuery, limit: int, cancel: Event) -> Generator[Study, None, Found]:
         """See `Imaging.find_studies`."""
         return self._network.call(FindStudies(peer, query, limit), cancel)
+
+    def look_up(self, peer: Peer, lookup: Lookup, limit: int, cancel: Event) -> Generator[Match, None, Found]:
+        """See `Imaging.look_up`."""
+        return self._network.call(LookUp(peer, lookup, limit), cancel)
 
     def find_series(self, peer: Peer, study_instance_uid: str, cancel: Event) -> Generator[Series, None, Found]:
         """See `Imaging.find_series`."""

@@ -1,5 +1,7 @@
 """A folder of received objects under names of our own: what a peer or a file says never becomes a path."""
 
+import errno
+import fcntl
 import os
 import re
 import secrets
@@ -8,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from kiosk.errors import StorageFull, UnreadableObject
+from kiosk.errors import KioskError, StorageFull, UnreadableObject
 
 RESERVE_BYTES: Final = 256 * 1024 * 1024
 CHECK_EVERY: Final = 16 * 1024 * 1024
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}\Z")
 _PARTIAL: Final = re.compile(r"[0-9a-f]{32}\.part\Z")
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 class Spool:
@@ -64,6 +67,16 @@ class Spool:
         except FileNotFoundError:
             return ()
 
+    def sweep(self) -> None:
+        """Removes unfinished files that nobody writes any more: what a killed worker was in the middle of."""
+        try:
+            with _Folder(self) as folder:
+                for name in os.listdir(folder.descriptor):
+                    if _PARTIAL.match(name):
+                        folder.unlink_unless_held(name)
+        except UnreadableObject:
+            return
+
     def wipe(self) -> None:
         """Removes every file of the spool and the folder, unless something else lies in it."""
         try:
@@ -88,7 +101,7 @@ class Spool:
 
 
 class SpoolFile:
-    """A file in the making. Leaving the `with` without `commit` removes it."""
+    """A file in the making, locked for as long. Leaving the `with` without `commit` removes it."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -101,9 +114,8 @@ class SpoolFile:
     def __enter__(self) -> "SpoolFile":
         self._spool.check_room()
         self._folder.open()
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         try:
-            self._file = os.fdopen(self._folder.open_file(self._partial, flags), "w+b", buffering=0)
+            self._file = os.fdopen(self._folder.make_file(self._partial), "w+b", buffering=0)
         except BaseException:
             self._folder.close()
             raise
@@ -144,13 +156,33 @@ class SpoolFile:
         except OSError as error:
             raise StorageFull("The disk did not take what was received.") from error
 
+    def write_all(self, pieces: list[memoryview]) -> None:
+        """Appends them one after the other, at once: large writes cost less."""
+        count = sum(len(piece) for piece in pieces)
+        try:
+            written = os.writev(self.stream.fileno(), pieces)
+        except OSError as error:
+            raise StorageFull("The disk did not take what was received.") from error
+        if written < count:
+            self.size += written
+            self.write(b"".join(pieces)[written:])
+            return
+        self.size += written
+        self._unchecked += written
+        if self._unchecked >= CHECK_EVERY:
+            self._unchecked = 0
+            self._spool.check_room()
+
     def commit(self) -> str:
         """Makes the file appear under its name, whole, and on the disk if the spool is durable; returns the name."""
-        if self._spool.durable:
-            os.fsync(self.stream.fileno())
-        self._folder.rename(self._partial, self._name)
-        if self._spool.durable:
-            os.fsync(self._folder.descriptor)
+        try:
+            if self._spool.durable:
+                os.fsync(self.stream.fileno())
+            self._folder.rename(self._partial, self._name)
+            if self._spool.durable:
+                os.fsync(self._folder.descriptor)
+        except OSError as error:
+            raise _trouble(error, "The spool is gone.") from error
         self.stream.close()
         self._file = None
         return self._name
@@ -191,6 +223,34 @@ class _Folder:
             raise UnreadableObject("The spool holds something that is no file.")
         return descriptor
 
+    def make_file(self, name: str) -> int:
+        """A new one. The lock says that somebody writes it, until the descriptor is closed or its process has died."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        while True:
+            try:
+                descriptor = os.open(name, flags, 0o600, dir_fd=self.descriptor)
+            except OSError as error:
+                raise _trouble(error, "The spool is gone.") from error
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            # Somebody swept it away before it was locked.
+            os.close(descriptor)
+
+    def unlink_unless_held(self, name: str) -> None:
+        """Removes an unfinished file that nobody writes."""
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+        except OSError:
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.unlink(name)
+        except BlockingIOError:
+            return
+        finally:
+            os.close(descriptor)
+
     def unlink(self, name: str) -> None:
         try:
             os.unlink(name, dir_fd=self.descriptor)
@@ -198,10 +258,14 @@ class _Folder:
             return
 
     def rename(self, old: str, new: str) -> None:
-        try:
-            os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
-        except OSError as error:
-            raise UnreadableObject("The spool is gone.") from error
+        os.rename(old, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+
+def _trouble(error: OSError, otherwise: str) -> KioskError:
+    """A disk that takes no more is told apart from whatever else keeps a file from being there."""
+    if error.errno in _FULL:
+        return StorageFull("The disk did not take what was received.")
+    return UnreadableObject(otherwise)
 
 
 def _checked(name: str) -> str:

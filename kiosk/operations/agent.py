@@ -17,6 +17,7 @@ from kiosk.audit import BadgeNaming, Node, OpenArchive, Record, Selection, Trail
 from kiosk.errors import NotAllowed
 from kiosk.imaging.calls import Found, Imaging, Received
 from kiosk.imaging.catalogue import KeptInstance
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.operations.audit_log import ReadAudit, VerifyAudit
@@ -25,6 +26,7 @@ from kiosk.operations.deliver import Deliverer
 from kiosk.operations.door import Door
 from kiosk.operations.facts import EndReason, Fact
 from kiosk.operations.hub import Hub
+from kiosk.operations.look_up import LookUp
 from kiosk.operations.operations import (
     AuditFound,
     ChainState,
@@ -167,6 +169,11 @@ class Agent:
                 return found
             self._holdings.see(session_id, study, act_id)
             yield study
+
+    def look_up(self, session_id: str, archive: str, lookup: Lookup, cancel: Event) -> Generator[Match, None, Found]:
+        """What one archive holds at a level of either root."""
+        peer = self._around.archive(archive or self._around.archives[0].name)
+        return (yield from self._run(session_id, LookUp(self._imaging, peer, lookup, self._around.query_limit), cancel))
 
     def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
         """Series as they come, then all in reading order."""

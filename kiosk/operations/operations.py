@@ -11,6 +11,7 @@ from typing import Protocol
 
 from kiosk.audit import Record, Selection
 from kiosk.imaging.calls import Found
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 from kiosk.operations.facts import Fact
 from kiosk.operations.status import KioskStatus
@@ -127,6 +128,9 @@ class Operations(Protocol):
 
     def query(self, session_id: str, query: StudyQuery, cancel: Event) -> Generator[Study, None, Found]:
         """Studies as they come from the archive."""
+
+    def look_up(self, session_id: str, archive: str, lookup: Lookup, cancel: Event) -> Generator[Match, None, Found]:
+        """What one archive, the first where none is named, holds at a level of either root."""
 
     def open_study(self, session_id: str, study: Study, cancel: Event) -> Generator[Series, None, OpenedStudy]:
         """Series as they come, then all of them in reading order."""

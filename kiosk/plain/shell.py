@@ -15,6 +15,7 @@ from kiosk.plain.browse import BrowseActs
 from kiosk.plain.console import Console
 from kiosk.plain.desk import Act, Desk
 from kiosk.plain.listener import LOCKED, Listener
+from kiosk.plain.lookup import LookupActs
 from kiosk.plain.words import HELP, audit_form, number, query_form
 from kiosk.views.push import patient_lines, push_question, queued_line
 from kiosk.views.refusals import refusal
@@ -38,11 +39,13 @@ class Shell:
         self._clock = clock or SystemClock()
         self._acts = Acts(operations, console)
         self._browse = BrowseActs(operations, console)
+        self._lookups = LookupActs(operations, console)
         self._audits = AuditActs(operations, console)
         self._listener = Listener(console, self._stop_act, self._clock)
         self._act: Act | None = None
         self._commands: dict[str, Callable[[Desk, list[str]], None]] = {
             "query": self._query,
+            "find": lambda desk, words: self._start(desk, partial(self._lookups.find, desk, words)),
             "more": lambda desk, _words: self._start(desk, partial(self._acts.more, desk)),
             "list": self._list,
             "open": self._open,

@@ -10,6 +10,7 @@ HELP = (
     _("query [name=… id=… accession=… date=… modality=… description=…]   ask the archives; quote values with blanks"),
     _("      [issuer=… accession-issuer=… referring=… study-id=… time=… study=UID,UID…]   rarer keys of the same"),
     _("more                      the same query once more, for the studies after those it ended at"),
+    _("find LEVEL [root=patient] [archive=NAME] [KEYWORD=VALUE …]   what one archive holds at a level"),
     _("list [sort=COLUMN]        the studies found; a column again turns the order round"),
     _("open N                    opens study N: lists its series"),
     _("series N                  opens series N: lists its instances"),

@@ -12,7 +12,14 @@ from kiosk.audit import Record
 from kiosk.imaging.calls import Found
 from kiosk.imaging.studies.model import Instance, Picture, Series, SeriesContents, Study, TagRow
 from kiosk.operations.facts import Fact, TransferProgress
-from kiosk.operations.operations import AuditFound, ChainState, Destination, InstancesArrived, OpenedStudy
+from kiosk.operations.operations import (
+    AuditFound,
+    ChainState,
+    Destination,
+    InstancesArrived,
+    OpenedStudy,
+    PushRequest,
+)
 from kiosk.operations.status import KioskStatus
 
 
@@ -134,12 +141,16 @@ class DestinationsArrived(Reported):
         self.destinations = destinations
 
 
-class PushesQueued(Reported):
-    """The pushes are in the outbox."""
+class PushQueued(Reported):
+    """One of the pushes is in the outbox."""
 
-    def __init__(self, count: int, ticket: Event) -> None:
+    def __init__(self, request: PushRequest, ticket: Event) -> None:
         super().__init__(ticket)
-        self.count = count
+        self.request = request
+
+
+class PushesQueued(Reported):
+    """All of the pushes are in the outbox."""
 
 
 class RecordArrived(Reported):

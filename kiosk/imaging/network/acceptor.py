@@ -5,7 +5,7 @@ One blocking socket in the caller's own thread, like our own associations; PS3.8
 
 import socket
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Event
 from time import monotonic
@@ -82,7 +82,8 @@ class Acceptor:
             tls = self._secured(connection, address)
             path = DataPath(connection)
             association = self._negotiated(path, address, tls)
-            _Conversation(association, self._orders, self._reports).run()
+            with closing(_Conversation(association, self._orders, self._reports)) as conversation:
+                conversation.run()
         except _Rejected as rejection:
             connection.try_write(rejection.pdu)
             raise
@@ -166,6 +167,7 @@ class _Conversation:
         self._orders = orders
         self._reports = reports
         self._intake = Intake(association.peer.ae_title)
+        association.before_reuse(self._intake.flush)
 
     def run(self) -> None:
         """Until the caller ends it, which is told by an error as everything is."""
@@ -184,6 +186,10 @@ class _Conversation:
                 raise
             finally:
                 self._intake.drop()
+
+    def close(self) -> None:
+        """Nothing more comes on this association."""
+        self._intake.close()
 
     def _await_message(self) -> None:
         """A caller may be slow as long as something is awaited from it: whoever asked for it looks at the time."""
@@ -224,6 +230,7 @@ class _Conversation:
         if command.field == CommandField.C_STORE_RQ:
             verdict = self._intake.finish()
             self._association.send(context, response(command, verdict.code, verdict.comment))
+            self._intake.prepare()
         elif command.field == CommandField.C_ECHO_RQ:
             self._association.send(context, response(command, status.SUCCESS))
         elif command.is_request:

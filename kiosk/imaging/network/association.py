@@ -6,7 +6,7 @@ whoever asks reads the answer.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
+    SOPClassExtendedNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, build_context, negotiate_as_requestor
 
@@ -60,11 +61,13 @@ UNDECODABLE: Final = (
 
 @dataclass(frozen=True)
 class Context:
-    """A presentation context to propose. `as_scp` asks for the SCP role (PS3.7 D.3.3.4), as C-GET needs."""
+    """A presentation context to propose. `as_scp` asks for the SCP role (PS3.7 D.3.3.4), as C-GET needs; `extended` is
+    the application information of its SOP class extended negotiation (PS3.7 D.3.3.5), empty for none."""
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...]
     as_scp: bool = False
+    extended: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Association:
         self._maximum = maximum
         self._message_id = 0
         self._by_id = {context.context_id: context for context in granted}
+        self.extended: dict[str, bytes] = {}
 
     @property
     def remote_address(self) -> str:
@@ -96,6 +100,10 @@ class Association:
     def await_readable(self, seconds: float) -> bool:
         """Waits at most so long for a message to begin; raises Cancelled."""
         return self._path.connection.await_readable(seconds)
+
+    def before_reuse(self, call: Callable[[], None]) -> None:
+        """Has it called before bytes that a sink was given make room for others."""
+        self._path.connection.before_reuse = call
 
     def pause(self, seconds: float) -> None:
         """Lets others work for so long; raises Cancelled."""
@@ -218,6 +226,12 @@ def user_information(contexts: Sequence[Context]) -> list[object]:
         role.scu_role = False
         role.scp_role = True
         items.append(role)
+    for context in contexts:
+        if context.extended:
+            extended = SOPClassExtendedNegotiation()
+            extended.sop_class_uid = UID(context.abstract_syntax)
+            extended.service_class_application_information = context.extended
+            items.append(extended)
     return items
 
 
@@ -233,7 +247,7 @@ def _negotiated(path: DataPath, request: A_ASSOCIATE) -> Association:
         if kind == Pdu.ASSOCIATE_RJ:
             rejection = A_ASSOCIATE_RJ()
             rejection.decode(raw)
-            raise status.rejected(peer, rejection.source, rejection.reason_diagnostic)
+            raise status.rejected(peer, rejection.result or 0, rejection.source or 0, rejection.reason_diagnostic or 0)
         acceptance = A_ASSOCIATE_AC()
         acceptance.decode(raw)
         return _accepted(path, request, acceptance.to_primitive())
@@ -267,7 +281,13 @@ def _accepted(path: DataPath, request: A_ASSOCIATE, acceptance: A_ASSOCIATE) -> 
     maximum = (lengths[0] if lengths else 0) or MAXIMUM_PDU
     if maximum < SMALLEST_PDU:
         raise status.babble(path.peer, f"a maximum PDU length of {maximum} bytes")
-    return Association(path, granted, maximum)
+    association = Association(path, granted, maximum)
+    association.extended = {
+        str(item.sop_class_uid): bytes(item.service_class_application_information or b"")
+        for item in acceptance.user_information
+        if isinstance(item, SOPClassExtendedNegotiation)
+    }
+    return association
 
 
 def _is_role(item: object) -> bool:

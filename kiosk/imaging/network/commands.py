@@ -178,9 +178,12 @@ def decode(raw: bytes) -> Command:
         group, element, length = struct.unpack_from("<HHI", raw, position)
         position += 8
         value = raw[position : position + length]
-        if group or len(value) != length:
+        if len(value) != length:
             raise UnreadableObject("A command set does not add up.")
         position += length
+        # Orthanc puts the list of what failed (0008,0058) into the command set of its C-GET responses.
+        if group:
+            continue
         if element in _NUMBERS:
             numbers[element] = int.from_bytes(value[:2], "little")
         elif element in _TEXTS:

@@ -23,6 +23,7 @@ MAXIMUM_PDU: Final = 131072
 PDU_SLACK: Final = 1024
 MAXIMUM_COMMAND: Final = 64 * 1024
 MAXIMUM_IDENTIFIER: Final = 16 * 1024 * 1024
+TRICKLE: Final = 16 * 1024
 SMALLEST_PDU: Final = 128
 
 _TLS_ALERT: Final = 0x15
@@ -51,7 +52,7 @@ class Sink(Protocol):
     """Takes the bytes of one data set as they come."""
 
     def write(self, data: memoryview, /) -> object:
-        """Takes the next bytes; what it returns is not looked at."""
+        """Takes the next bytes, which stay until the connection's `before_reuse`; what it returns is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class DataPath:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._paused = 0.0
         self._pace = PACES.of(connection.peer)
 
     @property
@@ -110,7 +112,7 @@ class DataPath:
         self.connection.write([pdu], self.deadline())
 
     def read_pdu(self, deadline: float | None = None) -> tuple[int, memoryview]:
-        """Type and body of the next PDU; the body is good until the next read."""
+        """Type and body of the next PDU; the body is good until the connection's `before_reuse`."""
         limit = self.deadline() if deadline is None else deadline
         kind, length = struct.unpack(">BxI", self.connection.read(6, limit))
         if kind == _TLS_ALERT and not self.connection.is_secured:
@@ -148,16 +150,24 @@ class DataPath:
 
     def _spend(self, count: int) -> None:
         if self._pace is not None:
-            self.connection.pause(self._pace.spend(count))
+            seconds = self._pace.spend(count)
+            self._paused += seconds
+            self.connection.pause(seconds)
 
     def receive(self, sink_for: SinkFor = collect, deadline: float | None = None) -> Message:
         """The next message. `sink_for` is asked once its command is there; None keeps the data set in memory.
 
-        Without `deadline` each PDU may take the peer's timeout: the clock measures silence, not size.
+        Without `deadline` each PDU may take the peer's timeout: the clock measures silence, not size. But a peer that
+        says less than TRICKLE bytes in that time says as good as nothing, however often it does.
         """
         assembly = _Assembly(sink_for)
+        self.connection.reuse()
+        began, came = monotonic() - self._paused, 0
         while True:
-            kind, body = self.read_pdu(deadline)
+            patience = self.peer.timeout * (2 + came // TRICKLE)
+            limit = min(self.deadline(), began + self._paused + patience) if deadline is None else deadline
+            kind, body = self.read_pdu(limit)
+            came += len(body)
             if kind != Pdu.DATA:
                 self._unexpected(kind, body)
             position = 0

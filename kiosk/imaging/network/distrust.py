@@ -8,14 +8,22 @@ from kiosk.imaging.peers import Peer
 
 # X509_V_ERR_*: what OpenSSL found wrong with a certificate.
 _VERIFICATIONS: Final = {
+    3: "there is no revocation list of its certificate's authority here",
+    8: "the revocation list of its certificate's authority is not signed by that",
     9: "its certificate is not valid yet",
     10: "its certificate has expired",
+    11: "the revocation list of its certificate's authority is not valid yet",
+    12: "the revocation list of its certificate's authority has expired",
     18: "its certificate is signed by itself and not known here",
     19: "its certificate's authority is not known here",
     20: "its certificate's authority is not known here",
     21: "its certificate's authority is not known here",
     23: "its certificate has been revoked",
     26: "its certificate is not meant for this",
+    33: "there is no revocation list of its certificate's authority here",
+    35: "the authority of its certificate may not sign revocation lists",
+    36: "the revocation list of its certificate's authority says what is not understood here",
+    44: "the revocation list of its certificate's authority is for other certificates",
     62: "its certificate is for another name than {name}",
     64: "its certificate is for another address than {name}",
     66: "the key of its certificate is too weak",
@@ -52,7 +60,7 @@ _ALERTS: Final = {
 def untrusted(peer: Peer, error: OSError | None) -> PeerUntrusted:
     """The sentence for what the handshake, or the first read after it, ended with."""
     name = (peer.tls.server_name if peer.tls is not None else "") or peer.host
-    return PeerUntrusted(f"No secure connection with {peer}: {_words(error).format(name=name)}.")
+    return PeerUntrusted(f"No secure connection with {peer}: {_words(error).format(name=name)}.", peer.place)
 
 
 def _words(error: OSError | None) -> str:

@@ -6,10 +6,11 @@ from typing import BinaryIO, Final
 
 from kiosk.errors import UnreadableObject
 from kiosk.imaging.network.association import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from kiosk.imaging.studies.elements import Walk
+from kiosk.imaging.studies.elements import Walk, flat_elements
 
 PREAMBLE: Final = b"\0" * 128 + b"DICM"
 LONGEST: Final = 64 * 1024
+FRONT: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,12 @@ def encode_file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_
 def read_file_meta(stream: BinaryIO) -> FileMeta:
     """Reads the head of a file; raises UnreadableObject when it is not a DICOM file."""
     stream.seek(0)
-    if stream.read(132)[128:] != b"DICM":
+    front = stream.read(FRONT)
+    if front[128:132] != b"DICM":
         raise UnreadableObject("The file is not a DICOM file.")
+    meta = _plain_meta(front[132:])
+    if meta is not None:
+        return meta
     end = stream.seek(0, 2)
     walk = Walk(stream, 132, min(end, 132 + LONGEST), explicit=True, little=True, group=2, value_limit=256)
     uids = {
@@ -58,3 +63,16 @@ def read_file_meta(stream: BinaryIO) -> FileMeta:
     if 0x0010 not in uids:
         raise UnreadableObject("The file does not say in which transfer syntax it is written.")
     return FileMeta(uids.get(0x0002, ""), uids.get(0x0003, ""), uids[0x0010], walk.position)
+
+
+def _plain_meta(front: bytes) -> FileMeta | None:
+    """What the group says, where it is as plain as nearly always; None where that needs a closer look."""
+    found = flat_elements(front, last=0x0002FFFF)
+    if not found or any(tag >> 16 != 2 for tag, _, _, _ in found):
+        return None
+    uids = {tag: front[at : at + min(length, 256)] for tag, vr, at, length in found if vr == b"UI"}
+    texts = {tag & 0xFFFF: value.decode("latin-1").strip("\0 ") for tag, value in uids.items()}
+    if 0x0010 not in texts:
+        return None
+    _, _, start, length = found[-1]
+    return FileMeta(texts.get(0x0002, ""), texts.get(0x0003, ""), texts[0x0010], 132 + start + length)

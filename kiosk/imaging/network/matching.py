@@ -14,9 +14,15 @@ def matches(study: Study, query: StudyQuery) -> bool:
     """
     return (
         _name_matches(study.patient.name, query.patient_name)
-        and _text_matches(study.patient.patient_id, query.patient_id)
-        and _text_matches(study.accession_number, query.accession_number)
-        and _text_matches(study.description, query.description)
+        and _name_matches(study.referring_physician, query.referring_physician)
+        and text_matches(study.patient.patient_id, query.patient_id)
+        and text_matches(study.patient.issuer, query.issuer)
+        and text_matches(study.accession_number, query.accession_number)
+        and text_matches(study.accession_issuer, query.accession_issuer)
+        and text_matches(study.study_id, query.study_id)
+        and (not query.study_instance_uids or study.study_instance_uid in query.study_instance_uids)
+        and _time_matches(study, query)
+        and text_matches(study.description, query.description)
         and _date_matches(study, query)
         and _modality_matches(study, query)
     )
@@ -35,7 +41,8 @@ def _name_matches(name: PersonName, pattern: str) -> bool:
     return any(wanted.fullmatch(_folded(text)) for text in (*groups, "=".join(groups)))
 
 
-def _text_matches(value: str, pattern: str) -> bool:
+def text_matches(value: str, pattern: str) -> bool:
+    """True unless both are there and differ, wildcards allowed for."""
     return not pattern or not value or _pattern(pattern).fullmatch(_folded(value)) is not None
 
 
@@ -45,6 +52,14 @@ def _date_matches(study: Study, query: StudyQuery) -> bool:
     return (query.date_from is None or query.date_from <= study.study_date) and (
         query.date_to is None or study.study_date <= query.date_to
     )
+
+
+def _time_matches(study: Study, query: StudyQuery) -> bool:
+    moment = study.study_time
+    if moment is None:
+        return True
+    whole = moment.replace(microsecond=0)
+    return (query.time_from is None or query.time_from <= whole) and (query.time_to is None or whole <= query.time_to)
 
 
 def _modality_matches(study: Study, query: StudyQuery) -> bool:

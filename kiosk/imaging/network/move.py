@@ -52,10 +52,12 @@ class _Transfer:
         identifier = ask.identifier(association, order.wish.study_instance_uid, self._context)
         request = query_request(CommandField.C_MOVE_RQ, message_id, STUDY_ROOT_MOVE, self._destination)
         association.send(self._context, request, identifier)
-        before, order.touched = order.received, monotonic()
+        before = order.received
+        order.begin()
         heard = order.touched
         while True:
-            yield from self._arrived()
+            if order.is_due or order.failure is not None:
+                yield from self._arrived()
             if not association.await_readable(LOOK_SECONDS):
                 if monotonic() - max(heard, order.touched) > association.peer.timeout:
                     raise status.silent(association.peer)
@@ -66,6 +68,7 @@ class _Transfer:
                 break
             order.check_progress(command.suboperations)
         order.touched = monotonic()
+        order.busy = status.is_passing(command.status)
         self.reason = status.retrieve_reason(command.status, command.comment) or self.reason
         yield from self._stragglers(command, before)
 
@@ -83,6 +86,6 @@ class _Transfer:
         yield from self._arrived()
 
     def _arrived(self) -> Generator[Received, None, None]:
+        yield from self._order.arrived()
         if self._order.failure is not None:
             raise self._order.failure
-        yield from self._order.arrived()

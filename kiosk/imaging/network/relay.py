@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from io import BytesIO
 from threading import Event
+from time import monotonic
 from typing import Final
 
 from kiosk.imaging.calls import Relayed, Relaying
@@ -13,6 +14,7 @@ from kiosk.imaging.network.identifiers import encode_identifier
 from kiosk.imaging.network.identity import is_uid
 from kiosk.imaging.network.keys import STUDY_ROOT_MOVE, retrieve_keys
 from kiosk.imaging.network.move import MOVE_CONTEXT
+from kiosk.imaging.network.orders import PATIENCE
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.elements import BrokenDataSet, Walk
 from kiosk.imaging.studies.syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
@@ -30,8 +32,9 @@ def relay(
     cancel: Event,
 ) -> Generator[Relaying, None, Relayed]:
     """A whole series for no instances, else those; see `Imaging.relay`. The archive's timeout bounds its silence, not
-    its work: one that sends no pending responses has to be given one that is long enough."""
-    completed, reason = 0, ""
+    its work: one that sends no pending responses has to be given one that is long enough. Raises PeerRefused when
+    nothing went, PeerBusy where it may go later."""
+    completed, reason, busy = 0, "", False
     failed: list[str] = []
     with associate(archive, [MOVE_CONTEXT], cancel) as association:
         context = association.find_context(STUDY_ROOT_MOVE)
@@ -43,33 +46,37 @@ def relay(
             message_id = association.next_message_id()
             request = query_request(CommandField.C_MOVE_RQ, message_id, STUDY_ROOT_MOVE, ae_title)
             association.send(context, request, identifier)
-            done = yield from _run(association, context, message_id, completed)
+            done, code = yield from _run(association, context, message_id, completed)
+            busy = status.is_passing(code)
             completed += done.completed
             failed += done.failed
             reason = done.reason or reason
     if not completed and reason:
-        raise status.retrieve_refused(archive, reason)
+        raise status.retrieve_refused(archive, reason, passing=busy)
     return Relayed(completed, tuple(failed), reason)
 
 
 def _run(
     association: Association, context: GrantedContext, message_id: int, before: int
-) -> Generator[Relaying, None, Relayed]:
-    """One request up to its final response."""
-    counted = -1
+) -> Generator[Relaying, None, tuple[Relayed, int]]:
+    """One request up to its final response, and the status of that; PeerUnreachable for an archive that says for too
+    long that there is more to come, and never counts any further."""
+    counted, touched = -1, monotonic()
     while True:
         message = association.response(message_id, CommandField.C_MOVE_RSP)
         command = message.command
         completed = command.completed_suboperations + command.warning_suboperations
         if command.status in status.PENDING:
             if completed != counted:
-                counted = completed
+                counted, touched = completed, monotonic()
                 yield Relaying(before + completed)
+            elif (seconds := monotonic() - touched) > PATIENCE * association.peer.timeout:
+                raise status.stalled(association.peer, seconds)
             continue
         reason = status.retrieve_reason(command.status, command.comment)
         if command.failed_suboperations and not reason:
             reason = f"{command.failed_suboperations} could not be sent"
-        return Relayed(completed, _failed_list(message.data, context), reason)
+        return Relayed(completed, _failed_list(message.data, context), reason), command.status
 
 
 def _failed_list(data: bytes, context: GrantedContext) -> tuple[str, ...]:

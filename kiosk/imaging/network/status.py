@@ -18,6 +18,8 @@ SUCCESS: Final = 0x0000
 CANCELLED: Final = 0xFE00
 PENDING: Final = frozenset({0xFF00, 0xFF01})
 
+TRANSIENT: Final = 2
+"""Result of a rejection that may pass; the other one is permanent (PS3.8 table 9-21)."""
 BY_PRESENTATION: Final = 3
 """Source of a rejection: its presentation-related reasons are passing ones (PS3.8 table 9-21)."""
 
@@ -49,6 +51,7 @@ _ABORTS: Final = {
     6: "invalid PDU parameter",
 }
 _GENERAL: Final = {
+    0x0001: "optional attributes are not supported",
     0x0105: "no such attribute",
     0x0106: "invalid attribute value",
     0x0107: "attribute list error",
@@ -94,7 +97,6 @@ class FindStep(Enum):
 
     ANSWER = auto()
     FINISHED = auto()
-    CANCELLED = auto()
 
 
 def os_error(code: int) -> OSError:
@@ -123,7 +125,12 @@ def silent(peer: Peer) -> PeerUnreachable:
 
 def stalled(peer: Peer, seconds: float) -> PeerUnreachable:
     """Pending responses came and came, and nothing else."""
-    return PeerUnreachable(f"{peer} said for {seconds:.0f} s that there is more to come, and sent nothing.")
+    return PeerUnreachable(f"{peer} said for {seconds:.0f} s that there is more to come, and sent nothing of it.")
+
+
+def endless(peer: Peer, seconds: float) -> PeerUnreachable:
+    """Answers to a query came one by one, and never the last."""
+    return PeerUnreachable(f"{peer} has been answering a query for {seconds:.0f} s, and comes to no end.")
 
 
 def closed(peer: Peer) -> PeerAborted:
@@ -138,7 +145,7 @@ def babble(peer: Peer, what: str) -> PeerAborted:
 
 def speaks_tls(peer: Peer) -> PeerUntrusted:
     """A TLS alert came where a PDU was awaited."""
-    return PeerUntrusted(f"{peer} speaks TLS, and is configured without.")
+    return PeerUntrusted(f"{peer} speaks TLS, and is configured without.", peer.place)
 
 
 def released(peer: Peer) -> PeerAborted:
@@ -146,11 +153,11 @@ def released(peer: Peer) -> PeerAborted:
     return PeerAborted(f"{peer} ended the association in the middle.")
 
 
-def rejected(peer: Peer, source: int, reason: int) -> PeerRefused:
-    """A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
+def rejected(peer: Peer, result: int, source: int, reason: int) -> PeerRefused:
+    """A-ASSOCIATE-RJ (PS3.8 table 9-21); PeerBusy where it says that this passes."""
     words = _REJECTIONS.get((source, reason), f"reason {source}/{reason}")
     words = words.format(calling=peer.calling_ae_title, called=peer.ae_title)
-    kind = PeerBusy if source == BY_PRESENTATION else PeerRefused
+    kind = PeerBusy if result == TRANSIENT or source == BY_PRESENTATION else PeerRefused
     return kind(f"{peer} rejected the association: {words}.")
 
 
@@ -193,20 +200,20 @@ def store_state(code: int, comment: str) -> tuple[SendState, str]:
     reason = words(code, comment, _STORE)
     if is_warning(code):
         return SendState.STORED_WITH_WARNING, reason
-    if code >> 8 == 0xA7 or code == RESOURCE_LIMITATION:
+    if is_passing(code):
         return SendState.RETRY_LATER, reason
     return SendState.FAILED, reason
 
 
 def find_step(peer: Peer, code: int, comment: str) -> FindStep:
-    """What a C-FIND response says; raises PeerRefused for a failure."""
+    """What a C-FIND response says while nobody has cancelled it; raises PeerRefused for a failure, and for an archive
+    that cancels by itself: nobody knows what it left out."""
     if code in PENDING:
         return FindStep.ANSWER
-    if code == SUCCESS or code >> 12 == 0xB or code in _WARNINGS:
+    if code == SUCCESS or is_warning(code):
         return FindStep.FINISHED
-    if code == CANCELLED:
-        return FindStep.CANCELLED
-    raise PeerRefused(f"{peer} refused the query: {words(code, comment, _QUERY)}.")
+    kind = PeerBusy if is_passing(code) else PeerRefused
+    raise kind(f"{peer} refused the query: {words(code, comment, _QUERY)}.")
 
 
 def retrieve_reason(code: int, comment: str) -> str:
@@ -214,9 +221,10 @@ def retrieve_reason(code: int, comment: str) -> str:
     return "" if code == SUCCESS else words(code, comment, _QUERY)
 
 
-def retrieve_refused(peer: Peer, reason: str) -> PeerRefused:
-    """A retrieval that brought nothing at all."""
-    return PeerRefused(f"{peer} refused to send: {reason}.")
+def retrieve_refused(peer: Peer, reason: str, *, passing: bool = False) -> PeerRefused:
+    """A retrieval that brought nothing at all; PeerBusy where what was in its way passes by itself."""
+    kind = PeerBusy if passing else PeerRefused
+    return kind(f"{peer} refused to send: {reason}.")
 
 
 def echo_refused(peer: Peer, code: int, comment: str) -> PeerRefused:
@@ -229,9 +237,14 @@ def is_warning(code: int) -> bool:
     return code >> 12 == 0xB or code in _WARNINGS
 
 
+def is_passing(code: int) -> bool:
+    """True for out of resources (A7xx of PS3.4, 0213 of PS3.7 C.5.12): the same request may be fulfilled later."""
+    return code >> 8 == 0xA7 or code == RESOURCE_LIMITATION
+
+
 def commitment_refused(peer: Peer, code: int, comment: str) -> PeerRefused:
     """A request of storage commitment answered with a failure (PS3.4 J.3.2.1.4); PeerBusy where it may pass."""
-    kind = PeerBusy if code == RESOURCE_LIMITATION else PeerRefused
+    kind = PeerBusy if is_passing(code) else PeerRefused
     return kind(f"{peer} refused storage commitment: {words(code, comment)}.")
 
 

@@ -25,6 +25,8 @@ COMPRESSED: Final = (
 )
 # The room besides the C-GET context itself.
 ROOM: Final = MAXIMUM_CONTEXTS - 1
+CLASSES_APART: Final = ROOM // len((*UNCOMPRESSED, *COMPRESSED))
+"""Of how many classes an association has room for each transfer syntax by itself."""
 
 _CLASSES: Final = {
     "CR": ("1",),
@@ -60,13 +62,18 @@ def contexts_for(sop_class_uids: Iterable[str]) -> list[Context]:
 
 def contexts_for_modality(*modalities: str) -> list[Context]:
     """Contexts where the archive does not tell SOP classes: the modalities' own in full, others in what is left."""
-    likely = [_storage(suffix) for modality in modalities for suffix in _CLASSES.get(modality, ())]
+    likely = [sop_class for modality in modalities for sop_class in sorted(likely_classes(modality))]
     contexts = contexts_for(likely)
     common = [_storage(suffix) for suffixes in _CLASSES.values() for suffix in suffixes]
     registered = [str(context.abstract_syntax) for context in StoragePresentationContexts]
     others = [sop_class for sop_class in dict.fromkeys((*common, *registered)) if sop_class not in likely]
     anything = (*UNCOMPRESSED, *COMPRESSED)
     return contexts + [_context(sop_class, anything) for sop_class in others[: ROOM - len(contexts)]]
+
+
+def likely_classes(modality: str) -> frozenset[str]:
+    """The SOP classes that a series of this modality may well be of; none for one that is not known here."""
+    return frozenset(_storage(suffix) for suffix in _CLASSES.get(modality, ()))
 
 
 def _storage(suffix: str) -> str:

@@ -67,7 +67,7 @@ def _context(settings: Tls, serving: bool) -> ssl.SSLContext:
 
 def _stamp(settings: Tls) -> Stamp:
     numbers: list[int] = []
-    for path in (settings.authority, settings.certificate, settings.key):
+    for path in filter(None, (settings.authority, settings.certificate, settings.key, settings.crl)):
         try:
             status = os.stat(path)
         except OSError as error:
@@ -93,9 +93,25 @@ def _make(settings: Tls, serving: bool) -> ssl.SSLContext:
         context.load_verify_locations(settings.authority)
     except (ssl.SSLError, OSError):
         raise ImagingError(f"{settings.authority} is not a file of certificates.") from None
+    if settings.crl:
+        _add_lists(context, settings.crl)
     try:
         # Without the callback OpenSSL would ask at the terminal.
         context.load_cert_chain(settings.certificate, settings.key, password=lambda: b"")
     except (ssl.SSLError, OSError):
         raise ImagingError(f"{settings.key} is not the key of the certificate in {settings.certificate}.") from None
     return context
+
+
+def _add_lists(context: ssl.SSLContext, path: str) -> None:
+    """From now on a peer is believed only if a current list of every authority in its chain does not name it."""
+    before = context.cert_store_stats()
+    try:
+        context.load_verify_locations(path)
+    except (ssl.SSLError, OSError):
+        raise ImagingError(f"{path} is not a file of revocation lists.") from None
+    after = context.cert_store_stats()
+    # A certificate in this file would be believed as an authority.
+    if after["crl"] == before["crl"] or after["x509"] != before["x509"]:
+        raise ImagingError(f"{path} is not a file of revocation lists and nothing else.")
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN

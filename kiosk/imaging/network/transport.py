@@ -5,11 +5,14 @@ ours. TCP_NODELAY removes the first. TCP_QUICKACK, which Linux forgets after eac
 """
 
 import errno
+import fcntl
 import ipaddress
 import os
 import select
 import socket
 import ssl
+import struct
+import termios
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
@@ -23,9 +26,11 @@ from kiosk.imaging.network.tls import client_context
 from kiosk.imaging.peers import Peer
 
 SLICE: Final = 0.05
-BUFFER_SIZE: Final = 512 * 1024
+BUFFER_SIZE: Final = 1024 * 1024
 SEND_BUFFERS: Final = 64
 TLS_PIECE: Final = 256 * 1024
+LEAST_WAY: Final = 16 * 1024
+"""Bytes that have to get through in a peer's timeout for its silence to be the network's."""
 
 # What sendfile says of the file; anything else is said of the socket.
 _FILE_ERRORS: Final = frozenset({errno.EIO, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOVERFLOW})
@@ -37,7 +42,8 @@ Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int
 class Connection:
     """A connection that raises PeerUnreachable, PeerAborted or Cancelled, and nothing else, when it fails.
 
-    `peer` may be set anew: who a caller is shows only in what it says.
+    `peer` may be set anew: who a caller is shows only in what it says. `before_reuse` is called before bytes that were
+    read make room for others.
     """
 
     def __init__(self, peer: Peer, cancel: Event) -> None:
@@ -50,8 +56,12 @@ class Connection:
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        self.before_reuse: Callable[[], None] | None = None
         self._staged: memoryview | None = None
         self._heard = False
+        self._given = 0
+        self._deadline = self._until = 0.0
+        self._gone = 0
 
     def open(self) -> None:
         """Connects within the peer's timeout, with TLS where it is configured; the first address that answers is
@@ -146,20 +156,25 @@ class Connection:
             raise Cancelled
 
     def read(self, count: int, deadline: float) -> memoryview:
-        """The next `count` bytes, at most BUFFER_SIZE; the view is good until the next read."""
+        """The next `count` bytes, at most BUFFER_SIZE; the view is good until `before_reuse` has been called."""
         # Here too, not only while waiting: a peer that never pauses must not be able to outrun either.
         self._check(deadline)
         if self._start + count > BUFFER_SIZE:
-            remaining = self._end - self._start
-            self._view[:remaining] = bytes(self._view[self._start : self._end])
-            self._start, self._end = 0, remaining
+            self.reuse()
         while self._end - self._start < count:
             self._receive(deadline)
         view = self._view[self._start : self._start + count]
         self._start += count
-        if self._start == self._end:
-            self._start = self._end = 0
         return view
+
+    def reuse(self) -> None:
+        """What has been read is not looked at any more."""
+        if self.before_reuse is not None:
+            self.before_reuse()
+        remaining = self._end - self._start
+        if remaining and self._start:
+            self._view[:remaining] = bytes(self._view[self._start : self._end])
+        self._start, self._end = 0, remaining
 
     def write(self, buffers: Sequence[Buffer], deadline: float) -> None:
         """Sends the pieces one after the other, without joining large ones."""
@@ -178,6 +193,7 @@ class Connection:
             sent = self._attempt(lambda: os.sendfile(target, descriptor, start, left), select.POLLOUT, deadline)  # noqa: B023 # called at once
             if not sent:
                 raise UnreadableObject("The file became shorter while it was being sent.")
+            self._given += sent
             offset += sent
             count -= sent
 
@@ -245,8 +261,12 @@ class Connection:
         connected = self._open_socket()
 
         def take() -> int:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            return connected.recv_into(self._view[self._end :])
+            try:
+                return connected.recv_into(self._view[self._end :])
+            except BlockingIOError:
+                # Acknowledges what has come so far, and at once what comes next.
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                raise
 
         count = self._attempt(take, select.POLLIN, deadline)
         if not count:
@@ -269,6 +289,7 @@ class Connection:
 
         while pending:
             sent = self._attempt(give, select.POLLOUT, deadline)
+            self._given += sent
             while sent:
                 if sent < len(pending[0]):
                     pending[0] = pending[0][sent:]
@@ -315,16 +336,41 @@ class Connection:
 
     def _wait(self, events: int, deadline: float) -> None:
         self._poll.modify(self._open_socket(), events)
+        if deadline != self._deadline:
+            self._deadline = self._until = deadline
+            self._gone = self._given - self._under_way()
         while True:
             self._check(deadline)
-            if self._poll.poll(min(SLICE, max(0.0, deadline - monotonic())) * 1000):
+            if self._poll.poll(min(SLICE, max(0.0, self._until - monotonic())) * 1000):
                 return
 
     def _check(self, deadline: float) -> None:
         if self.cancel.is_set():
             raise Cancelled
-        if monotonic() > deadline:
+        until = self._until if deadline == self._deadline else deadline
+        if monotonic() > until and not self._gets_through(deadline):
             raise status.silent(self.peer)
+
+    def _gets_through(self, deadline: float) -> bool:
+        """True while a slow network carries what we sent: a peer cannot answer what it does not have yet. It has its
+        time from then on."""
+        if deadline != self._deadline:
+            return False
+        left = self._under_way()
+        gone = self._given - left
+        if gone - self._gone < (LEAST_WAY if left else 1):
+            return False
+        self._gone = gone
+        self._until = monotonic() + self.peer.timeout
+        return True
+
+    def _under_way(self) -> int:
+        """Bytes that the other machine has not acknowledged (tcp(7), SIOCOUTQ)."""
+        try:
+            (count,) = struct.unpack("i", fcntl.ioctl(self._open_socket(), termios.TIOCOUTQ, bytes(4)))
+        except OSError:
+            return 0
+        return int(count)
 
     def _open_socket(self) -> socket.socket:
         if self._socket is None:

@@ -19,16 +19,18 @@ MAX_DEPTH: Final = 64
 MAX_ELEMENTS: Final = 1_000_000
 UNDEFINED: Final = 0xFFFFFFFF
 
-_LONG_VRS: Final = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
+LONG_VRS: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _SHORT_VRS: Final = frozenset(
     {
         b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT",
         b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
     }
 )  # fmt: skip
-KNOWN_VRS: Final = _LONG_VRS | _SHORT_VRS
+KNOWN_VRS: Final = LONG_VRS | _SHORT_VRS
+
+
+_SHORT: Final = struct.Struct("<HH2sH")
+_LONG: Final = struct.Struct("<I")
 
 
 class BrokenDataSet(UnreadableObject):
@@ -55,6 +57,39 @@ class Element(NamedTuple):
     encodings: tuple[str, ...]
     little: bool
     ordinal: int = 0
+
+
+def flat_elements(
+    data: bytes, *, explicit: bool = True, last: int | None = None
+) -> list[tuple[int, bytes, int, int]] | None:
+    """Tag, VR (explicit only), offset and length of little-endian elements, up to tag `last` or to the end.
+
+    Many times as fast as a walk, and only for what is plain: elements in order, nothing of undefined length, nothing
+    that is no element. None for anything else, which a walk has to judge. Sequences are passed over.
+    """
+    found: list[tuple[int, bytes, int, int]] = []
+    position, end, previous = 0, len(data), -1
+    while position + 8 <= end:
+        group, number, vr, length = _SHORT.unpack_from(data, position)
+        tag, start = group << 16 | number, position + 8
+        if tag <= previous or group == 0xFFFE:
+            return None
+        if last is not None and tag > last:
+            return found
+        if not explicit:
+            (length,) = _LONG.unpack_from(data, position + 4)
+        elif vr in LONG_VRS:
+            if start + 4 > end:
+                return None
+            (length,) = _LONG.unpack_from(data, start)
+            start += 4
+        elif vr not in KNOWN_VRS:
+            return None
+        if length == UNDEFINED:
+            return None
+        found.append((tag, vr, start, length))
+        previous, position = tag, start + length
+    return found if last is None and position == end else None
 
 
 class _Level:
@@ -194,7 +229,7 @@ class Walk:
         vr = head[4:6]
         # Some writers fall back to implicit VR inside sequences: two bytes that are no VR are a length.
         if level.explicit and group != 0xFFFE and (vr in KNOWN_VRS or (vr.isalpha() and vr.isupper())):
-            if vr in _LONG_VRS:
+            if vr in LONG_VRS:
                 self.position = offset + 12
                 return tag, vr.decode("ascii"), struct.unpack(order + "I", self._read(offset + 8, 4))[0]
             self.position = offset + 8

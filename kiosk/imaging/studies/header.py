@@ -20,6 +20,7 @@ SHARED_GROUPS: Final = 0x52009229
 FRAME_GROUPS: Final = 0x52009230
 PLANE_POSITION: Final = 0x00209113
 PLANE_ORIENTATION: Final = 0x00209116
+PIXEL_MEASURES: Final = 0x00289110
 
 _SOP_CLASS: Final = 0x00080016
 _SOP_INSTANCE: Final = 0x00080018
@@ -36,6 +37,14 @@ _ECHO_NUMBER: Final = 0x00180086
 _TRIGGER_TIME: Final = 0x00181060
 _ACQUISITION_NUMBER: Final = 0x00200012
 _TEMPORAL_POSITION: Final = 0x00200100
+_FRAME_OF_REFERENCE: Final = 0x00200052
+_PIXEL_SPACING: Final = 0x00280030
+_B_VALUE: Final = 0x00189087
+_GRADIENT: Final = 0x00189089
+_CONCATENATION: Final = 0x00209161
+_PART: Final = 0x00209162
+_PARTS: Final = 0x00209163
+_FRAME_OFFSET: Final = 0x00209228
 _FRAMES: Final = 0x00280008
 _ROWS: Final = 0x00280010
 _COLUMNS: Final = 0x00280011
@@ -45,19 +54,36 @@ _WANTED: Final = frozenset(
         _SOP_CLASS, _SOP_INSTANCE, _SERIES, _NUMBER, _POSITION, _ORIENTATION, _IMAGE_TYPE, _ACQUISITION_TIME,
         _ACQUISITION_DATE_TIME, _CONTENT_TIME, _ECHO_TIME, _ECHO_NUMBER, _TRIGGER_TIME, _ACQUISITION_NUMBER,
         _TEMPORAL_POSITION, _FRAMES, _ROWS, _COLUMNS, SHARED_GROUPS, FRAME_GROUPS, PLANE_POSITION, PLANE_ORIENTATION,
+        PIXEL_MEASURES, _FRAME_OF_REFERENCE, _PIXEL_SPACING, _B_VALUE, _GRADIENT, _CONCATENATION, _PART, _PARTS,
+        _FRAME_OFFSET,
     }
 )  # fmt: skip
 _UID: Final = re.compile(r"[0-9.]{1,64}\Z", re.ASCII)
 _VALUE_LIMIT: Final = 4096
 _INFLATE_LIMIT: Final = 16 << 20
 _MAX_FRAMES: Final = 1_000_000
+_UID_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a concatenation an instance is (PS3.3 C.7.6.16): `offset` frames come before its own.
+
+    `number` counts from 1, of `total` parts; None where the file does not say.
+    """
+
+    concatenation_uid: str
+    offset: int | None
+    number: int | None
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """An instance and what tells it from others at the same place. Times are seconds; None where absent or malformed.
 
-    `number_is_malformed` is True when Instance Number is there and is no number.
+    `number_is_malformed` is True when Instance Number is there and is no number. `frames` are the frames of an enhanced
+    multi-frame image as headers of their own, in the order in which they are stored, where they were asked for.
     """
 
     instance: Instance
@@ -70,6 +96,13 @@ class Header:
     acquisition_number: int | None = None
     acquisition_time: float | None = None
     content_time: float | None = None
+    b_value: float | None = None
+    gradient: tuple[float, ...] = ()
+    stack_id: str = ""
+    in_stack_position: int | None = None
+    dimension_indices: tuple[int, ...] = ()
+    part: Part | None = None
+    frames: "tuple[Header, ...]" = ()
 
     @property
     def is_localiser(self) -> bool:
@@ -105,6 +138,12 @@ def orientation(attributes: Attributes) -> Orientation | None:
         return None
     cosines = (values[0], values[1], values[2], values[3], values[4], values[5])
     return cosines if is_sound(cosines) else None
+
+
+def pixel_spacing(attributes: Attributes) -> tuple[float, float] | None:
+    """Pixel Spacing (0028,0030) in mm, between rows and between columns; None unless it is two lengths."""
+    values = attributes.numbers(_PIXEL_SPACING)
+    return (values[0], values[1]) if len(values) == 2 and min(values) > 0 else None
 
 
 def frame_place(attributes: Attributes, frame: int) -> tuple[Vector | None, Orientation | None]:
@@ -170,6 +209,8 @@ def _parse(source: Source, path: Path) -> Header:
         orientation=direction,
         file=path.name,
         size=path.stat().st_size,
+        spacing=pixel_spacing(attributes) or pixel_spacing(attributes.first(SHARED_GROUPS, PIXEL_MEASURES)),
+        frame_of_reference_uid=_uid(attributes.text(_FRAME_OF_REFERENCE)),
     )
     return Header(
         instance=instance,
@@ -183,4 +224,15 @@ def _parse(source: Source, path: Path) -> Header:
         acquisition_time=seconds_of_day(attributes.text(_ACQUISITION_DATE_TIME))
         or seconds_of_day(attributes.text(_ACQUISITION_TIME)),
         content_time=seconds_of_day(attributes.text(_CONTENT_TIME)),
+        b_value=attributes.number(_B_VALUE),
+        gradient=attributes.numbers(_GRADIENT),
+        part=_part(attributes),
     )
+
+
+def _part(attributes: Attributes) -> Part | None:
+    uid = _uid(attributes.text(_CONCATENATION))[:_UID_LENGTH]
+    if not uid:
+        return None
+    offset = attributes.integer(_FRAME_OFFSET)
+    return Part(uid, offset, attributes.integer(_PART), attributes.integer(_PARTS))

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from enum import Enum
 
+from kiosk.imaging.studies.gaps import GapReport
+from kiosk.imaging.studies.geometry import Orientation, Plane, Vector
+
 
 @dataclass(frozen=True)
 class PersonName:
@@ -53,9 +56,12 @@ class Patient:
 
 @dataclass(frozen=True)
 class StudyQuery:
-    """Matching keys of a study root C-FIND at STUDY level (PS3.4 C.6.2). Empty means: any.
+    """Matching keys of a C-FIND at STUDY level (PS3.4 C.6.2). Empty means: any.
 
-    Wildcards * and ? are allowed in name, ID, accession number and description. `modalities` are alternatives.
+    Wildcards * and ? are allowed in names, IDs, accession number and description. `modalities` and
+    `study_instance_uids` are alternatives. `issuer` is that of the Patient ID, `accession_issuer` the local namespace
+    of the accession number's (0008,0051). Dates and times are matched each by itself, as archives do. `pages` is how
+    many times the most that one query gives is wanted.
     """
 
     patient_name: str = ""
@@ -65,11 +71,23 @@ class StudyQuery:
     date_to: date | None = None
     modalities: tuple[str, ...] = ()
     description: str = ""
+    issuer: str = ""
+    accession_issuer: str = ""
+    study_instance_uids: tuple[str, ...] = ()
+    referring_physician: str = ""
+    study_id: str = ""
+    time_from: time | None = None
+    time_to: time | None = None
+    pages: int = 1
 
 
 @dataclass(frozen=True)
 class Study:
-    """One row of a query's answer. Counts that the archive did not give are None: unknown, not 0."""
+    """One row of a query's answer. Counts that the archive did not give are None: unknown, not 0.
+
+    `counted` is True where counts or modalities are not what the archive said of the study: they were counted here,
+    from its series and instances. `also_in` names the archives that hold the study besides `archive`.
+    """
 
     study_instance_uid: str
     patient: Patient
@@ -83,6 +101,14 @@ class Study:
     series_count: int | None
     instance_count: int | None
     archive: str
+    accession_issuer: str = ""
+    counted: bool = False
+    also_in: tuple[str, ...] = ()
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """Everywhere it lies."""
+        return self.archive, *self.also_in
 
 
 @dataclass(frozen=True)
@@ -96,6 +122,17 @@ class Series:
     description: str
     body_part: str
     instance_count: int | None
+    series_date: date | None = None
+    series_time: time | None = None
+
+
+@dataclass(frozen=True)
+class FramePlace:
+    """One frame of a multi-frame image, as stored from 0, and where it lies; mm in LPS, None where unknown."""
+
+    frame: int
+    position: Vector | None = None
+    orientation: Orientation | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +140,8 @@ class Instance:
     """One SOP instance that lies in the session's spool, with what ordering and showing it needs.
 
     `position` and `orientation` are Image Position and Image Orientation (Patient), mm in LPS, or None.
-    `file` is the worker's name for it in the spool, never a path made from a UID.
+    `file` is the worker's name for it in the spool, never a path made from a UID. `spacing` is Pixel Spacing in mm.
+    `frame_places` are the frames in true order, empty where the order in which they are stored is all that is known.
     """
 
     sop_instance_uid: str
@@ -121,6 +159,23 @@ class Instance:
     size: int
     readable: bool = True
     note: str = ""
+    spacing: tuple[float, float] | None = None
+    frame_of_reference_uid: str = ""
+    frame_places: tuple[FramePlace, ...] = ()
+
+    def stored_frame(self, place: int) -> int:
+        """The frame, as stored from 0, that stands at `place` of the true order."""
+        return self.frame_places[place].frame if place < len(self.frame_places) else place
+
+    def plane(self, place: int = 0) -> Plane | None:
+        """Where the frame at `place` lies in the patient, None where the file does not say."""
+        position, orientation = self.position, self.orientation
+        if self.frame_places:
+            where = self.frame_places[min(place, len(self.frame_places) - 1)]
+            position, orientation = where.position, where.orientation
+        if position is None or orientation is None or self.spacing is None:
+            return None
+        return Plane(position, orientation, self.spacing)
 
 
 class OrderRule(Enum):
@@ -128,18 +183,28 @@ class OrderRule(Enum):
 
     GEOMETRY = "position along the slice normal"
     TEMPORAL = "position along the slice normal, then time"
+    VOLUMES = "volume, then position along the slice normal"
+    CONCATENATION = "frame offset in the concatenation"
+    IN_STACK_POSITION = "In-Stack Position"
+    DIMENSIONS = "Dimension Index Values"
     INSTANCE_NUMBER = "instance number"
+    ACQUISITION_TIME = "acquisition time"
     SOP_INSTANCE_UID = "SOP Instance UID"
+    AS_STORED = "place in the file"
 
 
 @dataclass(frozen=True)
 class SeriesContents:
-    """The instances of one series in true order, with what a reader should know about that order."""
+    """The instances of one series in true order, with what a reader should know about that order.
+
+    `gaps` says what was found against what was expected; None where nobody looked.
+    """
 
     series: Series
     instances: tuple[Instance, ...]
     rule: OrderRule
     notes: tuple[str, ...] = ()
+    gaps: GapReport | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +230,8 @@ class Picture:
 class TagRow:
     """One data element: `depth` counts the sequences around it; a sequence's items follow as rows one deeper.
 
-    `tag` is "(0010,0010)" (or "Item 1" for an item), `vm` the count of values, `name` the dictionary's words.
+    `tag` is "(0010,0010)" (or "Item 1" for an item), `vm` the count of values, `name` the dictionary's words;
+    `module` and `type` (1, 1C, 2, 2C, 3) are those of its SOP class, empty where the standard's tables do not say.
     """
 
     depth: int
@@ -175,3 +241,5 @@ class TagRow:
     vm: str
     value: str
     name: str
+    module: str = ""
+    type: str = ""

@@ -28,7 +28,8 @@ class Source:
     """An open DICOM object. The data set lies in `stream` from `start` to `end`; `meta_start` to `meta_end` in `file`.
 
     `transfer_syntax_uid` is the one written in the file, or the one its bytes look like when none is written.
-    `cut` is True when a deflated data set went on past the limit that was asked for.
+    `cut` is True when a deflated data set went on past the limit that was asked for. `breaks` says where the file
+    breaks in a place that a walk cannot see, in its meta information or its deflation; empty where it does not.
     """
 
     file: BinaryIO
@@ -41,6 +42,7 @@ class Source:
     meta_start: int
     meta_end: int
     cut: bool = False
+    breaks: str = ""
 
     def walk(
         self,
@@ -84,46 +86,66 @@ def _looks_like(head: bytes) -> tuple[bool, bool] | None:
     return None
 
 
-def _inflate(file: BinaryIO, limit: int) -> tuple[bytes, bool]:
-    """The inflated rest of the file, at most `limit` bytes, and whether more would have come."""
+def _begins(data: bytes) -> bool:
+    """Whether a data set in Explicit VR Little Endian, or its meta information, stands at the front beyond doubt."""
+    return data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\0" and data[4:6] in KNOWN_VRS
+
+
+def _meta_start(head: bytes) -> int:
+    """Where the meta information, or the data set where there is none, begins.
+
+    Preamble and prefix are left out by some writers, both or either; a stray byte in front was seen, too.
+    """
+    for start in (132, 4):
+        if head[start - 4 : start] == b"DICM":
+            return start
+    if _looks_like(head) is None:
+        return next((start for start in (128, 1) if _begins(head[start : start + 8])), 0)
+    return 0
+
+
+def _inflate(file: BinaryIO, limit: int) -> tuple[BytesIO, int, bool, str]:
+    """The inflated rest of the file and its size, at most `limit` bytes; whether more would come; where it breaks."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    parts: list[bytes] = []
-    size = 0
+    inflated, size = BytesIO(), 0
     try:
         while not inflater.eof:
             data = inflater.unconsumed_tail or file.read(_CHUNK)
             if not data:
                 break
             part = inflater.decompress(data, min(_CHUNK, limit - size + 1))
-            parts.append(part)
+            inflated.write(part[: limit - size])
             size += len(part)
             if size > limit:
-                return b"".join(parts)[:limit], True
+                return inflated, limit, True, ""
     except zlib.error:
         if not size:
             raise UnreadableObject("The deflated data set of this object cannot be inflated.") from None
-    return b"".join(parts), False
+        return inflated, size, False, f"The deflated data set breaks off after {size} bytes."
+    return inflated, size, False, "" if inflater.eof else f"The deflated data set ends early, after {size} bytes."
 
 
 @contextmanager
-def open_object(path: Path, inflate_limit: int = MAX_INFLATED, *, cut_allowed: bool = False) -> Iterator[Source]:
+def open_object(
+    path: Path, inflate_limit: int = MAX_INFLATED, *, cut_allowed: bool = False, broken_allowed: bool = False
+) -> Iterator[Source]:
     """Opens a spooled file. A deflated data set is inflated to at most `inflate_limit` bytes and no further.
 
-    Raises UnreadableObject when it is no DICOM, or deflated beyond the limit unless `cut_allowed`.
+    Raises UnreadableObject when it is no DICOM, deflated beyond the limit unless `cut_allowed`, or broken in its file
+    meta information unless `broken_allowed`: then there is no data set, and a walk over the meta group breaks.
     """
     try:
         file = path.open("rb")
     except OSError as error:
         raise UnreadableObject(f"The object's file cannot be opened: {error.strerror}.") from None
     with file:
-        yield _examine(file, inflate_limit, cut_allowed)
+        yield _examine(file, inflate_limit, cut_allowed, broken_allowed)
 
 
-def _examine(file: BinaryIO, inflate_limit: int, cut_allowed: bool) -> Source:
+def _examine(file: BinaryIO, inflate_limit: int, cut_allowed: bool, broken_allowed: bool) -> Source:
     size = file.seek(0, 2)
     file.seek(0)
-    head = file.read(132)
-    meta_start = 132 if head[128:] == b"DICM" else 0
+    meta_start = _meta_start(file.read(256))
     file.seek(meta_start)
     group = file.read(2)
     meta_end = meta_start
@@ -133,18 +155,21 @@ def _examine(file: BinaryIO, inflate_limit: int, cut_allowed: bool) -> Source:
         try:
             syntax = collect(walk).text(0x00020010)
         except BrokenDataSet as error:
-            raise UnreadableObject(f"The file meta information is broken: {error}") from None
+            if not broken_allowed:
+                raise UnreadableObject(f"The file meta information is broken: {error}") from None
+            end = min(size, meta_start + _MAX_META)
+            return Source(file, BytesIO(), 0, 0, True, True, syntax, meta_start, end, breaks=str(error))
         meta_end = walk.position
     file.seek(meta_end)
     look = _looks_like(file.read(8))
     if syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         file.seek(meta_end)
-        data, cut = _inflate(file, inflate_limit)
+        data, length, cut, breaks = _inflate(file, inflate_limit)
         if cut and not cut_allowed:
             raise UnreadableObject(
                 f"The deflated data set is larger than {inflate_limit >> 20} MiB when inflated and was not read."
             )
-        return Source(file, BytesIO(data), 0, len(data), True, True, syntax, meta_start, meta_end, cut)
+        return Source(file, data, 0, length, True, True, syntax, meta_start, meta_end, cut, breaks)
     if look is None and not syntax:
         raise UnreadableObject("This file is not a DICOM object.")
     explicit, little = _declared(syntax) if look is None else look

@@ -19,7 +19,9 @@ from kiosk.errors import UnreadableObject
 from kiosk.imaging.spool import SpoolFile
 from kiosk.imaging.studies.codecs import decompress
 from kiosk.imaging.studies.compress import COMPRESSIONS, compress
+from kiosk.imaging.studies.elements import PIXEL_DATA, UNDEFINED
 from kiosk.imaging.studies.lenient import lenient
+from kiosk.imaging.studies.source import open_object
 from kiosk.imaging.studies.syntaxes import (
     ALTERNATIVES,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -63,6 +65,7 @@ def transcode(path: Path, transfer_syntax_uid: str, target: SpoolFile) -> None:
     if transfer_syntax_uid not in (*ALTERNATIVES, *COMPRESSIONS):
         raise UnreadableObject("Objects are only ever written anew without compression, or as HTJ2K without loss.")
     own = ""
+    _check(path)
     try:
         with lenient():
             dataset = dcmread(path)
@@ -72,9 +75,24 @@ def transcode(path: Path, transfer_syntax_uid: str, target: SpoolFile) -> None:
                 compress(dataset, transfer_syntax_uid)
             dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
             dcmwrite(_Target(target), dataset, enforce_file_format=True)
+    except OSError as error:
+        if error.errno is not None:  # the disk's; pydicom's own have none
+            raise
+        raise UnreadableObject("It cannot be written anew: it ends early.") from error
     except _ERRORS as error:
         names = transfer_syntax_name(own), transfer_syntax_name(transfer_syntax_uid)
         raise UnreadableObject(f"It cannot be written anew: {names[0]} to {names[1]}.") from error
+
+
+def _check(path: Path) -> None:
+    """Raises UnreadableObject for what would cost a reader without limits its time or memory, or break in it."""
+    with open_object(path) as source:
+        if source.breaks:
+            raise UnreadableObject(source.breaks)
+        for element in source.walk(value_limit=0, stop_at=PIXEL_DATA):
+            missing = element.offset + element.length - source.end
+            if element.tag in PIXEL_DATA and element.length != UNDEFINED and missing > 0:
+                raise UnreadableObject(f"The pixel data end early: {missing} bytes are missing.")
 
 
 def _decode(dataset: Dataset, own: str) -> None:

@@ -13,6 +13,7 @@ from kiosk.imaging.studies.model import PersonName
 from readers.text import safe_text
 
 DEFAULT_ENCODINGS: Final = ("iso8859",)
+ESCAPE: Final = b"\x1b"
 
 CHARACTER_SET_VRS: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 ASCII_VRS: Final = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
@@ -46,7 +47,9 @@ def decode_text(value: bytes, vr: str, encodings: tuple[str, ...]) -> str:
 
     Decoding comes before splitting: in several character sets a multi-byte character holds a backslash byte.
     """
-    if vr in CHARACTER_SET_VRS:
+    if value.isascii() and ESCAPE not in value:
+        text = value.decode("ascii")  # alike in every character set that DICOM has, and most of what comes
+    elif vr in CHARACTER_SET_VRS:
         delimiters = _PERSON_NAME_DELIMITERS if vr == "PN" else _TEXT_DELIMITERS
         try:
             with lenient():

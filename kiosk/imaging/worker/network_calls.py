@@ -11,6 +11,7 @@ from kiosk.imaging.network.commitment import ask_commitment
 from kiosk.imaging.network.echo import echo
 from kiosk.imaging.network.find import find_instances, find_series, find_studies
 from kiosk.imaging.network.listener import LISTENERS
+from kiosk.imaging.network.lookup import look_up
 from kiosk.imaging.network.relay import relay
 from kiosk.imaging.network.retrieve import retrieve
 from kiosk.imaging.network.send import send
@@ -22,6 +23,7 @@ from kiosk.imaging.worker.requests import (
     FindSeries,
     FindStudies,
     Listen,
+    LookUp,
     Notify,
     Relay,
     Request,
@@ -40,6 +42,10 @@ def _echo(request: Echo, cancel: Event) -> Echoed:
 
 def _find_studies(request: FindStudies, cancel: Event) -> Answer:
     return find_studies(request.peer, request.query, request.limit, cancel)
+
+
+def _look_up(request: LookUp, cancel: Event) -> Answer:
+    return look_up(request.peer, request.lookup, request.limit, cancel)
 
 
 def _find_series(request: FindSeries, cancel: Event) -> Answer:
@@ -103,6 +109,7 @@ def _send(request: Send, cancel: Event) -> Answer:
 CALLS: dict[type[Request], Callable[[Any, Event], object]] = {
     Echo: _echo,
     FindStudies: _find_studies,
+    LookUp: _look_up,
     FindSeries: _find_series,
     FindInstances: _find_instances,
     Retrieve: _retrieve,

@@ -22,6 +22,7 @@ from kiosk.imaging.calls import (
     ToSend,
     Transcoded,
 )
+from kiosk.imaging.lookups import Lookup, Match
 from kiosk.imaging.peers import Peer, Receiving
 from kiosk.imaging.studies.model import PatientKey, Picture, Series, SeriesContents, Study, StudyQuery, TagRow
 
@@ -50,6 +51,17 @@ class FindStudies(Request):
     RESULT: ClassVar[type] = Found
     peer: Peer
     query: StudyQuery
+    limit: int
+
+
+@dataclass(frozen=True)
+class LookUp(Request):
+    """`Imaging.look_up`."""
+
+    ITEM: ClassVar[type] = Match
+    RESULT: ClassVar[type] = Found
+    peer: Peer
+    lookup: Lookup
     limit: int
 
 
@@ -215,6 +227,7 @@ REQUESTS: dict[str, type[Request]] = {
     for request in (
         Echo,
         FindStudies,
+        LookUp,
         FindSeries,
         FindInstances,
         Retrieve,

@@ -16,7 +16,7 @@ from kiosk.ui.screens.base import CSSPathType, SessionScreen
 from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.ui.widgets.row_table import RowTable
 from kiosk.ui.widgets.transfer_bar import TransferBar
-from kiosk.views.audit import DAY_COLUMNS, day_rows, day_title
+from kiosk.views.audit import DAY_COLUMNS, day_rows, day_title, unread_line
 from kiosk.views.audit_form import AuditForm, selection_of
 from kiosk.views.query import FormFault
 from kiosk.views.refusals import refusal
@@ -80,7 +80,8 @@ class AuditDayScreen(SessionScreen):
         self.app.tickets.done("audit-day", message.ticket)
         self._rows, said = day_rows(self._records)
         self.query_one("#day", RowTable).show([str(place) for place in range(len(self._rows))], self._cells)
-        self._say(joined(said, _("Only the first of that day: there are more.") if message.found.more else ""))
+        more = _("Only the first of that day: there are more.") if message.found.more else ""
+        self._say(joined(said, more, unread_line(message.found)))
 
     @on(ActFailed)
     def fail(self, message: ActFailed) -> None:

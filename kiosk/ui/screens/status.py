@@ -20,9 +20,10 @@ from kiosk.ui.messages import ActFailed, StatusSeen
 from kiosk.ui.widgets.key_bar import KeyBar
 from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.views.refusals import refusal
-from kiosk.views.status import no_sinks_line, service_line, sink_lines, sink_title, trail_lines
+from kiosk.views.status import no_sinks_line, service_line, sink_lines, sink_title, trail_facts
 from kiosk.views.text import joined, one_line
 from kiosk.views.words import _
+from readers.text import cell_width
 
 EVERY = 3.0
 STAYS = 120.0
@@ -47,11 +48,9 @@ class StatusScreen(Screen[None], inherit_bindings=False):
         yield PlainText(joined(_("Status"), one_line(station.name), one_line(station.site)), id="title")
         with VerticalScroll(id="all"):
             yield PlainText(_("Looking…"), id="service")
-            yield PlainText(_("Audit trail"), classes="heading")
-            yield PlainText(id="trail")
-            yield PlainText(_("Delivery"), classes="heading")
-            yield PlainText(id="faults")
-            yield PlainText(id="sinks")
+            yield _panel("trail", _("Audit trail"))
+            yield _panel("faults", _("Not delivered"))
+            yield _panel("sinks", _("Delivery"))
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -98,15 +97,31 @@ class StatusScreen(Screen[None], inherit_bindings=False):
         failing = "\n\n".join(_block(sink, status.time) for sink in sinks if sink.fault)
         well = "\n\n".join(_block(sink, status.time) for sink in sinks if not sink.fault)
         self.query_one("#service", PlainText).show(service_line(status))
-        self.query_one("#trail", PlainText).show("\n".join(trail_lines(status)))
-        self.query_one("#faults", PlainText).show(failing)
-        self.query_one("#faults", PlainText).display = bool(failing)
-        self.query_one("#sinks", PlainText).show(well if sinks or status.sight is None else no_sinks_line())
+        self._fill("trail", "\n".join(_aligned(trail_facts(status))))
+        self._fill("faults", failing)
+        self._fill("sinks", well if sinks or status.sight is None else no_sinks_line())
+
+    def _fill(self, panel: str, text: str) -> None:
+        found = self.query_one(f"#{panel}", PlainText)
+        found.show(text)
+        found.display = bool(text)
 
     def action_back(self) -> None:
         """To the lock screen."""
         self.app.tickets.cancel(GROUP)
         self.dismiss()
+
+
+def _panel(name: str, title: str) -> PlainText:
+    panel = PlainText(id=name, classes="panel")
+    panel.border_title = title
+    panel.display = False
+    return panel
+
+
+def _aligned(facts: tuple[tuple[str, str], ...]) -> list[str]:
+    width = max(cell_width(name) for name, _text in facts)
+    return [f"{name}{' ' * (width - cell_width(name))}   {text}" if name else text for name, text in facts]
 
 
 def _block(sink: SinkStatus, now: datetime) -> str:

@@ -24,7 +24,7 @@ from kiosk.ui.widgets.transfer_bar import TransferBar
 from kiosk.views.audit import may_query, may_see_audit
 from kiosk.views.columns import SortOrder
 from kiosk.views.push import PushPlan
-from kiosk.views.query import FormFault, study_query
+from kiosk.views.query import FormFault, next_page, study_query
 from kiosk.views.refusals import refusal
 from kiosk.views.studies import (
     FIRST_DESCENDING,
@@ -51,6 +51,7 @@ class StudiesScreen(SessionScreen):
         Binding("p", "push", _("Push"), id="push"),
         Binding("s", "sort_next", _("Sort by"), id="sort-next"),
         Binding("S", "sort_turn", _("Turn order"), id="sort-turn", show=False),
+        Binding("m", "more", _("More"), id="query-more"),
         Binding("slash,f10", "form", _("Query form"), key_display="/", id="query-form"),
         Binding("f7", "audit", _("Audit trail"), id="audit"),
     ]
@@ -62,6 +63,8 @@ class StudiesScreen(SessionScreen):
         self._is_flushing = False
         self._wait = LEAST_WAIT
         self._state = _("Fill in what you know and press Enter.")
+        self._asked: StudyQuery | None = None
+        self._more: StudyQuery | None = None
 
     def on_mount(self) -> None:
         """Whoever may not query is told what they may do instead."""
@@ -93,9 +96,19 @@ class StudiesScreen(SessionScreen):
         panel.point_at(None)
         self._studies = {}
         self.table.clear()
+        self.table.focus()
+        self._ask(query)
+
+    def action_more(self) -> None:
+        """The same query for one page more; the rows stay while they come again."""
+        if self._more is not None:
+            self._ask(self._more)
+
+    def _ask(self, query: StudyQuery) -> None:
+        self._asked, self._more = query, None
         self._wait = LEAST_WAIT
         self._say(_("Asking the archive…"), "-busy")
-        self.table.focus()
+        self.refresh_bindings()
         self._query(self.app.session_id, query, self.app.tickets.fresh("query"))
 
     @in_thread("query")
@@ -135,6 +148,9 @@ class StudiesScreen(SessionScreen):
         self.app.tickets.done("query", message.ticket)
         self._show_rows()
         self._say(found_line(message.found))
+        if message.found.more and self._asked is not None:
+            self._more = next_page(self._asked)
+            self.refresh_bindings()
         if not self._studies and self.table.has_focus:
             self.action_form()
 
@@ -211,8 +227,10 @@ class StudiesScreen(SessionScreen):
         self.query_one("#patient_name").focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The audit trail is there for those who may see it."""
+        """The audit trail is there for those who may see it, more where there is more."""
         session = self.app.session
+        if action == "more":
+            return self._more is not None
         return action != "audit" or (session is not None and may_see_audit(session))
 
     def action_audit(self) -> None:

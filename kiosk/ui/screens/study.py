@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from kiosk.errors import KioskError
+from kiosk.imaging.studies.geometry import Vector
 from kiosk.imaging.studies.model import Instance, Series, SeriesContents, Study
 from kiosk.ui.acts import in_thread, relay
 from kiosk.ui.messages import (
@@ -21,6 +22,8 @@ from kiosk.ui.messages import (
     StudyOpened,
 )
 from kiosk.ui.screens.base import CSSPathType, SessionScreen
+from kiosk.ui.screens.gaps import GapsScreen
+from kiosk.ui.screens.priors import PriorsScreen
 from kiosk.ui.screens.push import PushScreen
 from kiosk.ui.screens.tags import TagsScreen
 from kiosk.ui.widgets.patient_banner import PatientBanner
@@ -28,7 +31,9 @@ from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.ui.widgets.preview import Preview
 from kiosk.ui.widgets.row_table import RowTable
 from kiosk.ui.widgets.transfer_bar import TransferBar
+from kiosk.views.gaps import first_strip
 from kiosk.views.instances import INSTANCE_COLUMNS, instance_cells, instance_line, order_line, received_line
+from kiosk.views.points import nearest_slice, pixel_of, point_at, point_line
 from kiosk.views.push import PushPlan
 from kiosk.views.refusals import refusal
 from kiosk.views.series import SERIES_COLUMNS, series_cells, series_line
@@ -48,6 +53,10 @@ class StudyScreen(SessionScreen):
         Binding("escape", "back", _("Back"), id="back"),
         Binding("p", "push", _("Push"), id="push"),
         Binding("t", "tags", _("Tags"), id="tags"),
+        Binding("g", "gaps", _("Gaps"), id="gaps"),
+        Binding("b", "priors", _("Priors"), id="priors"),
+        Binding("m", "mark_point", _("Mark point"), show=False, id="mark-point"),
+        Binding("n", "nearest", _("Nearest slice"), show=False, id="nearest"),
         Binding("left", "frame(-1)", _("Frame −"), key_display="←", id="frame-back"),
         Binding("right", "frame(1)", _("Frame +"), key_display="→", id="frame-on"),
     ]
@@ -62,6 +71,8 @@ class StudyScreen(SessionScreen):
         self._shown = ""
         self._frame = 0
         self._series_said = ""
+        self._point: tuple[Vector, str] | None = None
+        self._frame_ahead = 0
 
     def body(self) -> ComposeResult:
         """Patient, study, lists, picture."""
@@ -72,6 +83,7 @@ class StudyScreen(SessionScreen):
                 yield PlainText(_("Asking the archive…"), id="series-state", classes="status -busy")
                 yield RowTable(SERIES_COLUMNS, id="series", markable=True)
                 yield PlainText(_("Enter opens a series."), id="instances-state", classes="status")
+                yield PlainText(id="strip", classes="status")
                 yield RowTable(INSTANCE_COLUMNS, id="instances", openable=False)
             yield Preview(self.app.image_mode)
 
@@ -79,6 +91,14 @@ class StudyScreen(SessionScreen):
         """Asks for the series."""
         self.query_one(Preview).say(_("Open a series to see its pictures."))
         self._open_study(self.app.session_id, self._study, self.app.tickets.fresh("study"))
+
+    def on_screen_resume(self) -> None:
+        """A study that was looked at on top of this one may have retrieved a series of its own, in place of ours."""
+        super().on_screen_resume()
+        if self.query_one("#instances-state", PlainText).has_class("-busy") and not self.app.tickets.is_running(
+            "series"
+        ):
+            self._say("#instances-state", _("Cancelled."))
 
     @property
     def preview(self) -> Preview:
@@ -174,6 +194,10 @@ class StudyScreen(SessionScreen):
         self._instances = {instance.sop_instance_uid: instance for instance in instances}
         self._places = {uid: place for place, uid in enumerate(self._instances, start=1)}
         self.query_one("#instances", RowTable).show(list(self._instances), self._instance_cells)
+        strip = self.query_one("#strip", PlainText)
+        shown = "" if contents is None else first_strip(contents, strip.size.width or self.size.width // 2)
+        strip.display = bool(shown)
+        strip.show(shown)
         if self._shown in self._instances:
             self.preview.describe(self._about(self._instances[self._shown]))
 
@@ -187,8 +211,8 @@ class StudyScreen(SessionScreen):
 
     @on(RowTable.Highlighted, "#instances")
     def select_instance(self) -> None:
-        """Another instance: its first frame."""
-        self._frame = 0
+        """Another instance: its first frame, unless another one is wanted."""
+        self._frame, self._frame_ahead = self._frame_ahead, 0
         self._ask_picture()
 
     def _ask_picture(self) -> None:
@@ -202,7 +226,8 @@ class StudyScreen(SessionScreen):
             return
         ticket = self.app.tickets.fresh("picture")
         width, height = self.preview.pixels()
-        self._picture(self.app.session_id, instance, self._frame, width, height, ticket)
+        frame = instance.stored_frame(self._frame)
+        self._picture(self.app.session_id, instance, frame, width, height, ticket)
         # The picture before it stays until the next is there, but not so long that it could be taken for it.
         self.set_timer(STALE_PICTURE_SECONDS, partial(self._still_waiting, ticket, instance))
 
@@ -260,6 +285,55 @@ class StudyScreen(SessionScreen):
         if instance is not None and instance.frames > 1:
             self._frame = (self._frame + step) % instance.frames
             self._ask_picture()
+
+    @on(Preview.Pointed)
+    def mark_clicked(self, message: Preview.Pointed) -> None:
+        """A click on the picture marks that point of the patient."""
+        self._mark(message.x, message.y)
+
+    def action_mark_point(self) -> None:
+        """Marks the point of the patient in the middle of the picture."""
+        self._mark(0.5, 0.5)
+
+    def _mark(self, x: float, y: float) -> None:
+        instance, picture = self.instance, self.preview.picture
+        if instance is None or picture is None or instance.sop_instance_uid != self._shown:
+            return
+        point = point_at(instance, self._frame, *pixel_of(instance, picture, x, y))
+        if point is None:
+            self.app.say(_("This image does not say where in the patient it lies."))
+            return
+        self._point = point, instance.frame_of_reference_uid
+        self.app.say(_("Point {point} marked. N goes to the slice nearest to it.").format(point=point_line(point)))
+
+    def action_nearest(self) -> None:
+        """Goes to the slice of the open series that lies nearest to the marked point, in whichever series that was."""
+        if self._contents is None or self._point is None:
+            self.app.say(_("Mark a point first: M, or a click on the picture."))
+            return
+        found = nearest_slice(self._contents, *self._point)
+        if found is None:
+            self.app.say(_("No image of this series says where it lies in the same frame of reference."))
+            return
+        instance, frame = found
+        table, place = self.query_one("#instances", RowTable), self._places[instance.sop_instance_uid] - 1
+        if table.cursor_index == place:
+            self._frame = frame
+            self._ask_picture()
+        else:
+            self._frame_ahead = frame
+            table.move_to(place)
+
+    def action_gaps(self) -> None:
+        """What is odd about the slices of the open series."""
+        if self._contents is None:
+            self.app.say(_("Open a series first: gaps are found among its instances."))
+            return
+        self.app.push_screen(GapsScreen(self._study, self._contents))
+
+    def action_priors(self) -> None:
+        """The patient's other studies."""
+        self.app.push_screen(PriorsScreen(self._study, StudyScreen))
 
     def action_tags(self) -> None:
         """The data elements of the selected instance."""

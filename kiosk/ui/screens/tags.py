@@ -19,7 +19,18 @@ from kiosk.ui.widgets.plain_text import PlainText
 from kiosk.ui.widgets.row_table import RowTable
 from kiosk.ui.widgets.transfer_bar import TransferBar
 from kiosk.views.refusals import refusal
-from kiosk.views.tags import TAG_COLUMNS, matching, tag_cells, tag_line
+from kiosk.views.tags import (
+    CLOSED,
+    LEAF,
+    OPEN,
+    TAG_COLUMNS,
+    folds,
+    matching_places,
+    parent,
+    tag_cells,
+    tag_line,
+    unfolded,
+)
 from kiosk.views.text import joined
 from kiosk.views.words import _, plural
 
@@ -27,13 +38,16 @@ FLUSH_SECONDS = 0.1
 
 
 class TagsScreen(SessionScreen):
-    """A tree-like table with a search; the element under the cursor is shown whole below."""
+    """A tree of elements that fold, with a search; the element under the cursor is shown whole below."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "tags.tcss"]
     AUTO_FOCUS = "#tags"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", _("Back"), id="back"),
         Binding("slash,f10", "search", _("Search"), key_display="/", id="tags-search"),
+        Binding("left", "fold", _("Fold"), show=False, id="tags-fold"),
+        Binding("right", "unfold", _("Unfold"), show=False, id="tags-unfold"),
+        Binding("f", "fold_all", _("Fold all"), id="tags-fold-all"),
         Binding("t", "back", _("Back"), show=False, id="tags-close"),
     ]
 
@@ -43,7 +57,8 @@ class TagsScreen(SessionScreen):
         self._instance = instance
         self._about = about
         self._rows: list[TagRow] = []
-        self._shown: list[TagRow] = []
+        self._shown: list[int] = []
+        self._folded: set[int] = set()
         self._is_flushing = False
 
     def body(self) -> ComposeResult:
@@ -51,7 +66,7 @@ class TagsScreen(SessionScreen):
         yield PatientBanner(self._study.patient)
         yield PlainText(self._about, id="state", classes="status")
         yield Field(_("search: words in tag, keyword, value or name"), id="search")
-        yield RowTable(TAG_COLUMNS, id="tags", openable=False)
+        yield RowTable(TAG_COLUMNS, id="tags")
         yield PlainText(id="whole")
 
     def on_mount(self) -> None:
@@ -97,20 +112,72 @@ class TagsScreen(SessionScreen):
     @on(Input.Changed, "#search")
     def _show(self) -> None:
         self._is_flushing = False
-        self._shown = matching(self._rows, self.query_one("#search", Field).value)
-        self.query_one("#tags", RowTable).show([str(place) for place in range(len(self._shown))], self._cells)
+        words = self.query_one("#search", Field).value
+        # A search looks into what is folded, too.
+        self._shown = matching_places(self._rows, words) if words.strip() else unfolded(self._rows, self._folded)
+        self.query_one("#tags", RowTable).show([str(place) for place in self._shown], self._cells)
         count = plural("{count} element", "{count} elements", len(self._shown))
+        if len(self._shown) < len(self._rows):
+            count = _("{count} of {total}").format(count=count, total=len(self._rows))
         self.query_one("#state", PlainText).show(joined(self._about, count))
         self._show_whole()
 
     def _cells(self, key: str) -> tuple[str, ...]:
-        return tag_cells(self._shown[int(key)])
+        place = int(key)
+        mark = LEAF
+        if folds(self._rows, place):
+            mark = CLOSED if place in self._folded and not self._is_searching else OPEN
+        return tag_cells(self._rows[place], mark)
+
+    @property
+    def _is_searching(self) -> bool:
+        return bool(self.query_one("#search", Field).value.strip())
+
+    @property
+    def _place(self) -> int | None:
+        """The place of the row under the cursor."""
+        index = self.query_one("#tags", RowTable).cursor_index
+        return self._shown[index] if index < len(self._shown) else None
 
     @on(RowTable.Highlighted)
     def _show_whole(self) -> None:
-        index = self.query_one("#tags", RowTable).cursor_index
-        row = self._shown[index] if index < len(self._shown) else None
-        self.query_one("#whole", PlainText).show("" if row is None else tag_line(row))
+        place = self._place
+        self.query_one("#whole", PlainText).show("" if place is None else tag_line(self._rows[place]))
+
+    @on(RowTable.Opened, "#tags")
+    def turn(self) -> None:
+        """Folds what is open, unfolds what is not."""
+        place = self._place
+        if place is not None:
+            self._fold(place, place not in self._folded)
+
+    def _fold(self, place: int, close: bool) -> None:
+        if folds(self._rows, place) and not self._is_searching:
+            (self._folded.add if close else self._folded.discard)(place)
+            self._show()
+
+    def action_fold(self) -> None:
+        """Folds the row under the cursor; from one that is folded, or does not fold, to the one around it."""
+        place = self._place
+        if place is None or self._is_searching:
+            return
+        if folds(self._rows, place) and place not in self._folded:
+            self._fold(place, True)
+            return
+        around = parent(self._rows, place)
+        if around is not None:
+            self.query_one("#tags", RowTable).move_to(self._shown.index(around))
+
+    def action_unfold(self) -> None:
+        """Unfolds the row under the cursor."""
+        if self._place is not None:
+            self._fold(self._place, False)
+
+    def action_fold_all(self) -> None:
+        """Folds every sequence, or unfolds all where some are folded."""
+        sequences = {place for place, row in enumerate(self._rows) if row.depth == 0 and folds(self._rows, place)}
+        self._folded = set() if self._folded else sequences
+        self._show()
 
     @on(Input.Submitted, "#search")
     @on(TransferBar.Left)

@@ -9,6 +9,7 @@ from PIL import Image as PillowImage
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual_image._terminal import get_cell_size  # the size that the image widgets themselves reckon with
 from textual_image.renderable import Image as TerminalsBest
 from textual_image.renderable import SixelImage as SixelRenderable
@@ -111,6 +112,22 @@ class Preview(Vertical):
         self._swap(None)
         self.remove_class("-shown")
         self.add_class("-empty")
+
+    class Pointed(Message):
+        """Somebody clicked the picture: `x` and `y` are shares of its width and height, from its left upper corner."""
+
+        def __init__(self, x: float, y: float) -> None:
+            super().__init__()
+            self.x = x
+            self.y = y
+
+    def on_click(self, event: events.Click) -> None:
+        """Says where in the picture that was."""
+        region = self._image.region
+        if self._picture is not None and region.contains(event.screen_x, event.screen_y):
+            x = (event.screen_x - region.x + 0.5) / region.width
+            y = (event.screen_y - region.y + 0.5) / region.height
+            self.post_message(self.Pointed(x, y))
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fits the picture into the new room."""

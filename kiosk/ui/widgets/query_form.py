@@ -16,7 +16,7 @@ from kiosk.views.query import DATE_CHOICES, FormFault, QueryForm
 from kiosk.views.words import _
 
 Row = tuple[tuple[str, str, str], ...]
-ROWS: tuple[Row, Row] = (
+ROWS: tuple[Row, ...] = (
     (
         ("patient_name", _("Patient name"), _("Doe, J* or 山田*")),
         ("patient_id", _("Patient ID"), _("whole, or with *")),
@@ -27,15 +27,27 @@ ROWS: tuple[Row, Row] = (
         ("modality", _("Modality"), _("CT MR US")),
         ("description", _("Description"), _("part of it")),
     ),
+    (
+        ("issuer", _("ID issuer"), _("whole, or with *")),
+        ("referring_physician", _("Referring"), _("Doe, J*")),
+        ("study_time", _("Study time"), _("any, 08:00-12:30, 22-")),
+    ),
+    (
+        ("study_id", _("Study ID"), _("whole, or with *")),
+        ("accession_issuer", _("Acc. issuer"), _("whole, or with *")),
+        ("study_uids", _("Study UIDs"), _("one or several")),
+    ),
 )
+USUAL_ROWS = 2
 
 
 class QueryPanel(Vertical):
-    """Six fields and the usual dates as buttons. Enter in any field asks for the query."""
+    """Six fields, six rarer ones behind F6, and the usual dates as buttons. Enter in any field asks for the query."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.focus_previous", _("Field above"), show=False, id="form-up"),
         Binding("down", "app.focus_next", _("Field below"), show=False, id="form-down"),
+        Binding("f6", "rarer", _("More fields"), id="form-rarer"),
     ]
     DEFAULT_CSS = """
     QueryPanel {
@@ -43,6 +55,8 @@ class QueryPanel(Vertical):
         background: $surface;
         padding: 0 1;
         .row { height: 1; margin-bottom: 1; }
+        .rarer { display: none; }
+        &.-rarer .rarer { display: block; }
         .label { width: 14; height: 1; color: $muted; text-align: right; padding-right: 1; }
         Field { width: 1fr; height: 1; background: $raised; color: $foreground; padding: 0 1; }
         Field:focus { background: $raised; text-style: bold; }
@@ -62,9 +76,9 @@ class QueryPanel(Vertical):
             self.form = form
 
     def compose(self) -> ComposeResult:
-        """Two rows of fields, one of buttons."""
-        for row in ROWS:
-            with Horizontal(classes="row"):
+        """Rows of fields, one of buttons."""
+        for place, row in enumerate(ROWS):
+            with Horizontal(classes="row" if place < USUAL_ROWS else "row rarer"):
                 for name, label, hint in row:
                     yield PlainText(label, classes="label")
                     yield Field(hint, id=name)
@@ -87,6 +101,16 @@ class QueryPanel(Vertical):
             field.set_class(fault is not None and field.id == fault.field, "-faulty")
             if fault is not None and field.id == fault.field:
                 field.focus()
+
+    def action_rarer(self) -> None:
+        """Shows the rarer fields, or empties and hides them: what is not seen is not asked for."""
+        shown = not self.has_class("-rarer")
+        if not shown:
+            for field in self.query(".rarer Field").results(Field):
+                field.value = ""
+        self.set_class(shown, "-rarer")
+        first = ROWS[USUAL_ROWS if shown else 0][0][0]
+        self.query_one(f"#{first}", Field).focus()
 
     @on(Input.Submitted)
     def submit(self, event: Input.Submitted) -> None:

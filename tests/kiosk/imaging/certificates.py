@@ -53,6 +53,27 @@ class Holder:
     key: Path
 
 
+@dataclass(frozen=True)
+class Site:
+    """One authority of the site, another of somebody else, and who holds certificates of the first."""
+
+    authority: Authority
+    other: Authority
+    kiosk: Holder
+    archive: Holder
+
+    @property
+    def tls(self) -> Tls:
+        """How the kiosk speaks to the archive."""
+        return self.authority.tls(self.kiosk)
+
+
+def make_site(folder: Path) -> Site:
+    """A site with its authority, its kiosk and its archive; their files in `folder`."""
+    authority, other = make_authority(folder / "ours", "site"), make_authority(folder / "theirs", "other")
+    return Site(authority, other, authority.issue("kiosk"), authority.issue("archive"))
+
+
 def make_authority(folder: Path, name: str) -> Authority:
     """A new authority, its files in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from kiosk.imaging.network.pynetdicom_mend import mend
 from kiosk.imaging.peers import Peer
 from tests.peers import free_port, local_peer
 
+PIECE = 65536
+
 Behaviour = Callable[[socket.socket], None]
 
 
@@ -75,18 +77,25 @@ def _item(kind: int, body: bytes) -> bytes:
     return struct.pack(">BxH", kind, len(body)) + body
 
 
-def accept_association(connection: socket.socket, maximum: int = 16384) -> None:
-    """Reads A-ASSOCIATE-RQ and grants every context and every role as proposed, with its first transfer syntax."""
-    _, request = read_pdu(connection)
+def accept_association(
+    connection: socket.socket, maximum: int = 16384, request: bytes | None = None
+) -> dict[tuple[str, str], int]:
+    """Reads A-ASSOCIATE-RQ, unless it has been read, and grants every context and every role as proposed, with its
+    first transfer syntax; gives the contexts by their abstract and transfer syntax."""
+    request = read_pdu(connection)[1] if request is None else request
+    granted: dict[tuple[str, str], int] = {}
     body = request[:68] + _item(0x10, b"1.2.840.10008.3.1.1.1")
     user = _item(0x51, struct.pack(">I", maximum)) + _item(0x52, b"1.2.3.4")
     for kind, value in _items(request[68:]):
         if kind == 0x20:
             syntax = next(inner for inside, inner in _items(value[4:]) if inside == 0x40)
+            abstract = next(inner for inside, inner in _items(value[4:]) if inside == 0x30)
+            granted[abstract.decode().strip("\0"), syntax.decode().strip("\0")] = value[0]
             body += _item(0x21, bytes((value[0], 0, 0, 0)) + _item(0x40, syntax))
         elif kind == 0x50:
             user += b"".join(_item(0x54, inner) for inside, inner in _items(value) if inside == 0x54)
     connection.sendall(pdu(2, body + _item(0x50, user)))
+    return granted
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -118,22 +127,31 @@ def read_message(connection: socket.socket) -> tuple[int, Command, bytes]:
 
 
 def message(context: int, command: bytes, data: bytes | None = None) -> bytes:
-    """A message as one or two P-DATA-TF PDUs."""
+    """A message, its command in one P-DATA-TF PDU and its data set in as many as it takes."""
     sent = pdu(4, struct.pack(">IBB", len(command) + 2, context, 3) + command)
-    if data is not None:
-        sent += pdu(4, struct.pack(">IBB", len(data) + 2, context, 2) + data)
+    for start in range(0, max(len(data), 1), PIECE) if data is not None else ():
+        piece = data[start : start + PIECE]
+        control = 2 if start + PIECE >= len(data) else 0
+        sent += pdu(4, struct.pack(">IBB", len(piece) + 2, context, control) + piece)
     return sent
 
 
 def response(
-    field: int, request: Command, status: int, *, has_data: bool = False, responded_to: int | None = None
+    field: int,
+    request: Command,
+    status: int,
+    *,
+    has_data: bool = False,
+    responded_to: int | None = None,
+    counts: tuple[int, ...] = (),
 ) -> bytes:
-    """A command set of a response."""
+    """A command set of a response; `counts` are its sub-operations that remain, completed, failed, and warned."""
     elements = (
         (0x0100, field),
         (0x0120, request.message_id if responded_to is None else responded_to),
         (0x0800, 0x0001 if has_data else 0x0101),
         (0x0900, status),
+        *zip((0x1020, 0x1021, 0x1022, 0x1023), counts, strict=False),
     )
     body = b"".join(struct.pack("<HHIH", 0, element, 2, value) for element, value in elements)
     return struct.pack("<HHII", 0, 0, 4, len(body)) + body

@@ -1,5 +1,6 @@
 """Storage commitment: asked for, answered at once, late, twice, for nothing, on either association."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from kiosk.imaging.network.pynetdicom_mend import mend
 from kiosk.imaging.network.send import send
 from kiosk.imaging.peers import Peer, Receiving
 from kiosk.imaging.spool import Spool
+from tests.kiosk.imaging.certificates import Site
 from tests.peers import ct_series, drain, free_port, local_peer, run_orthanc, spool_instances
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -176,13 +178,13 @@ def listener() -> Iterator[Listener]:
     listener.close()
 
 
-def call(listener: Listener, ae_title: str = "KEEPER", *, role: bool = True) -> Any:
+def call(listener: Listener, ae_title: str = "KEEPER", *, role: bool = True, **more: Any) -> Any:
     """An association that the peer opens to us, as the SCP of storage commitment."""
     mend()
     entity = AE(ae_title=ae_title)
     entity.add_requested_context(STORAGE_COMMITMENT)
     roles = [build_role(STORAGE_COMMITMENT, scu_role=False, scp_role=True)] if role else []
-    return entity.associate("127.0.0.1", listener.port, ae_title="KIOSK", ext_neg=roles)
+    return entity.associate("127.0.0.1", listener.port, ae_title="KIOSK", ext_neg=roles, **more)
 
 
 def test_reports_come_on_an_association_of_the_peers_own_however_often(listener: Listener) -> None:
@@ -198,6 +200,29 @@ def test_reports_come_on_an_association_of_the_peers_own_however_often(listener:
     assert [report.transaction_uid for report in came if report is not None] == ["1.2.77", "1.2.77", "1.2.78"]
     assert came[0] is not None
     assert (came[0].ae_title, came[0].kept) == ("KEEPER", ("1.2.3.0",))
+
+
+def test_a_peer_with_tls_reports_over_tls_and_not_without(site: Site) -> None:
+    caller = replace(local_peer("Keeper", "KEEPER", 104), tls=site.tls)
+    listener = Listener(Receiving("KIOSK", 0, "127.0.0.1", callers=(caller,)))
+    listener.open()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(site.authority.file)
+    context.load_cert_chain(site.archive.certificate, site.archive.key)
+    keeper = Keeper()
+    try:
+        with listener.reports as reports:
+            assert call(listener).is_rejected
+            association = call(listener, tls_args=(context, "127.0.0.1"))
+            assert association.is_established
+            keeper.report(association, "1.2.77", ["1.2.3.0"], {})
+            association.release()
+            report = reports.next(20)
+            assert reports.next(0) is None
+    finally:
+        listener.close()
+    assert report is not None
+    assert (report.transaction_uid, report.kept) == ("1.2.77", ("1.2.3.0",))
 
 
 def test_a_report_that_cannot_be_read_is_refused_and_the_next_one_is_taken(listener: Listener) -> None:

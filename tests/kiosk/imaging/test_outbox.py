@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from kiosk.clock import SystemClock
 from kiosk.errors import KioskError
 from kiosk.imaging.calls import Received
 from kiosk.imaging.outbox import ItemState, JobState, Outbox, OutboxFailure, OutboxItem, OutboxJob
@@ -27,6 +28,17 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     outbox.open()
     yield outbox
     outbox.close()
+
+
+class Moving(SystemClock):
+    """Later each time it is asked."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+
+    def now(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
 
 
 def received(sop_instance_uid: str, file: str, size: int) -> Received:
@@ -99,6 +111,26 @@ def test_jobs_are_taken_oldest_first_and_when_their_pause_is_over(outbox: Outbox
     again = outbox.next_due(NOW + timedelta(seconds=10))
     assert again is not None
     assert (again.job_id, again.attempts, again.due) == (first, 1, NOW + timedelta(seconds=10))
+
+
+def test_one_that_gave_way_comes_after_those_that_waited(tmp_path: Path) -> None:
+    clock = Moving()
+    outbox = Outbox(tmp_path / "turns.db", clock)
+    outbox.open()
+    first, second = job(outbox), job(outbox)
+    outbox.set_state(first, JobState.SENDING)
+    outbox.set_state(first, JobState.WAITING)
+    third = job(outbox)
+    assert [one.job_id for one in outbox.due(clock.now())] == [second, first, third]
+    outbox.close()
+
+
+def test_one_to_a_destination_that_is_busy_is_passed_over(outbox: Outbox) -> None:
+    first = job(outbox)
+    due = outbox.next_due(NOW)
+    assert due is not None
+    assert due.job_id == first
+    assert outbox.next_due(NOW, {due.destination}) is None
 
 
 def test_a_cancelled_job_is_not_taken_up(outbox: Outbox) -> None:

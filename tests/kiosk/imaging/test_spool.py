@@ -99,3 +99,17 @@ def test_a_wiped_spool_does_not_come_back_by_a_late_write(spool: Spool) -> None:
     assert not spool.folder.exists()
     with pytest.raises(UnreadableObject), spool.create():
         pass
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_is_being_written_is_not(spool: Spool) -> None:
+    kept = put(spool, b"1")
+    left = spool.folder / ("d" * 32 + ".part")
+    left.write_bytes(b"left behind")
+    with spool.create() as file:
+        file.write(b"2")
+        spool.sweep()
+        assert not left.exists()
+        written = file.commit()
+        spool.sweep()
+    assert spool.names() == tuple(sorted((kept, written)))
+    assert spool.size(written) == 1

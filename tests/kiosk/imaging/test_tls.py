@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -23,7 +23,7 @@ from kiosk.imaging.network.retrieve import retrieve
 from kiosk.imaging.network.send import send
 from kiosk.imaging.peers import IdentityKind, Peer, Receiving, RetrieveBy, Tls, UserIdentity
 from kiosk.imaging.spool import Spool
-from tests.kiosk.imaging.certificates import Authority, Holder, make_authority
+from tests.kiosk.imaging.certificates import Authority, Holder, Site
 from tests.peers import (
     Server,
     ct_instance,
@@ -38,28 +38,6 @@ from tests.peers import (
 )
 
 KIOSK = "KIOSK"
-
-
-@dataclass(frozen=True)
-class Site:
-    """One authority of the site, another of somebody else, and who holds certificates of the first."""
-
-    authority: Authority
-    other: Authority
-    kiosk: Holder
-    archive: Holder
-
-    @property
-    def tls(self) -> Tls:
-        """How the kiosk speaks to the archive."""
-        return self.authority.tls(self.kiosk)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    folder = tmp_path_factory.mktemp("site")
-    authority, other = make_authority(folder / "ours", "site"), make_authority(folder / "theirs", "other")
-    return Site(authority, other, authority.issue("kiosk"), authority.issue("archive"))
 
 
 @pytest.fixture

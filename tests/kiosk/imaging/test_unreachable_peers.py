@@ -8,7 +8,7 @@ from threading import Event, Timer
 
 import pytest
 
-from kiosk.errors import Cancelled, PeerAborted, PeerRefused, PeerUnreachable
+from kiosk.errors import Cancelled, PeerAborted, PeerBusy, PeerRefused, PeerUnreachable
 from kiosk.imaging.network.echo import echo
 from kiosk.imaging.peers import Peer
 from tests.kiosk.imaging.hostile import accept_association, dimse_peer, pdu, raw_peer, read_message, read_pdu
@@ -122,6 +122,18 @@ def test_every_rejection_becomes_a_sentence(source: int, reason: int) -> None:
 
     with raw_peer(reject) as peer, pytest.raises(PeerRefused, match="HOSTILE_AE"):
         echo(peer, Event())
+
+
+@pytest.mark.parametrize(("result", "source", "is_passing"), [(1, 1, False), (2, 1, True), (1, 3, True)])
+def test_a_rejection_that_may_pass_is_told_apart(result: int, source: int, is_passing: bool) -> None:
+    def reject(connection: socket.socket) -> None:
+        read_pdu(connection)
+        connection.sendall(pdu(3, bytes((0, result, source, 1))))
+        hang(connection)
+
+    with raw_peer(reject) as peer, pytest.raises(PeerRefused) as refused:
+        echo(peer, Event())
+    assert isinstance(refused.value, PeerBusy) is is_passing
 
 
 @pytest.mark.parametrize("kind", [2, 4])

@@ -7,6 +7,7 @@ import pytest
 
 from kiosk.audit.forward import SinkStatus
 from kiosk.errors import PeerUnreachable, StorageFull
+from kiosk.imaging.lookups import Level, Lookup, Match, Root
 from kiosk.operations.facts import AuditDelivery, EndReason, FailedInstance, IdleWarning, OutOfService, ReaderHealth
 from kiosk.operations.operations import PushRequest
 from tests import phantoms
@@ -277,3 +278,30 @@ def test_a_lagging_repository_takes_no_pin_box_away() -> None:
         person.until("cannot be told")
         person.type(PIN)
         person.until("Signed in: Dr Ada Lindqvist")
+
+
+def test_more_asks_for_the_next_page() -> None:
+    with line(Script(page=20)) as person:
+        person.sign_in()
+        since = person.type("more")
+        person.until("no query to go on with", since)
+        since = person.type("query")
+        person.until("There are more", since)
+        since = person.type("more")
+        person.until("30. ", since)
+        assert [query.pages for query, _ in person.fake.queries] == [1, 2]
+
+
+def test_find_asks_one_archive_at_any_level() -> None:
+    match = Match((("PatientID", "P1"), ("NumberOfPatientRelatedStudies", "")))
+    with line(Script(matches=(match,))) as person:
+        person.sign_in()
+        since = person.type("find patient archive=MAIN PatientName=Doe*")
+        person.until("1. PatientID P1, NumberOfPatientRelatedStudies ?", since)
+        person.until("1 match", since)
+        lookup = Lookup(Root.PATIENT, Level.PATIENT, (("PatientName", "Doe*"),))
+        assert person.fake.calls[-1][-2:] == ("MAIN", lookup)
+        since = person.type("find study root=study Modality=CT")
+        person.until("below STUDY", since)
+        since = person.type("find wards")
+        person.until("Levels are: patient, study, series, image", since)

@@ -1,6 +1,6 @@
 """Querying and looking through the answer."""
 
-from datetime import date
+from datetime import date, time
 
 from kiosk.errors import PeerRefused
 from kiosk.imaging.studies.model import StudyQuery
@@ -170,3 +170,30 @@ async def test_a_question_mark_in_a_field_is_a_wildcard() -> None:
         await kiosk.press("tab", *"P-10", "question_mark", "enter")
         await kiosk.until(lambda: kiosk.fake.queries)
         assert kiosk.fake.queries[0][0].patient_id == "P-10?"
+
+
+async def test_m_asks_for_the_next_page_while_there_is_one() -> None:
+    async with terminal(Script(page=20)) as kiosk:
+        await kiosk.sign_in()
+        await kiosk.query()
+        await kiosk.sees("There are more")
+        assert kiosk.table().row_count == 20
+        await kiosk.press("m")
+        await kiosk.until(lambda: kiosk.table().row_count == 30 and not kiosk.app.tickets.is_running("query"))
+        assert [query.pages for query, _ in kiosk.fake.queries] == [1, 2]
+        await kiosk.press("m")
+        assert len(kiosk.fake.queries) == 2
+
+
+async def test_rarer_keys_are_behind_f6_and_go_when_they_are_hidden() -> None:
+    async with terminal() as kiosk:
+        await kiosk.sign_in()
+        await kiosk.press("f6", *"Hosp", "tab", *"Doe", "tab", *"08:00-12", "enter")
+        await kiosk.until(lambda: len(kiosk.fake.queries) == 1)
+        asked = kiosk.fake.queries[0][0]
+        assert asked == StudyQuery(
+            issuer="Hosp", referring_physician="Doe*", time_from=time(8), time_to=time(12, 59, 59)
+        )
+        await kiosk.press("slash", "f6", "enter")
+        await kiosk.until(lambda: len(kiosk.fake.queries) == 2)
+        assert kiosk.fake.queries[1][0] == StudyQuery()

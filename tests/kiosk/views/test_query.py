@@ -1,13 +1,13 @@
 """The query form as typed, and what it becomes."""
 
-from datetime import date
+from datetime import date, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.imaging.studies.model import StudyQuery
-from kiosk.views.query import DATE_CHOICES, DateRange, FormFault, QueryForm, date_range, study_query
+from kiosk.views.query import DATE_CHOICES, DateRange, FormFault, QueryForm, date_range, next_page, study_query
 
 TODAY = date(2026, 3, 15)
 
@@ -90,3 +90,34 @@ def test_what_is_not_a_modality_code_is_refused() -> None:
 def test_control_characters_do_not_reach_the_archive() -> None:
     query = study_query(QueryForm(patient_name="D\x1b[2Jo\u202ee\x00"), TODAY)
     assert query == StudyQuery(patient_name="Doe*")
+
+
+@pytest.mark.parametrize(
+    ("typed", "first", "last"),
+    [
+        ("", None, None),
+        ("08:00-12:30", time(8), time(12, 30, 59)),
+        ("0800..12", time(8), time(12, 59, 59)),
+        ("22-", time(22), None),
+        ("-6:15", None, time(6, 15, 59)),
+        ("14", time(14), time(14, 59, 59)),
+    ],
+)
+def test_times_of_day_are_ranges(typed: str, first: time | None, last: time | None) -> None:
+    assert study_query(QueryForm(study_time=typed), TODAY) == StudyQuery(time_from=first, time_to=last)
+
+
+@pytest.mark.parametrize("typed", ["25", "8:61", "12-8", "-", "noon"])
+def test_a_time_that_is_none_points_at_its_field(typed: str) -> None:
+    fault = study_query(QueryForm(study_time=typed), TODAY)
+    assert isinstance(fault, FormFault)
+    assert fault.field == "study_time"
+
+
+def test_uids_are_a_list_and_nothing_else() -> None:
+    assert study_query(QueryForm(study_uids="1.2, 1.3 1.2"), TODAY) == StudyQuery(study_instance_uids=("1.2", "1.3"))
+    assert isinstance(study_query(QueryForm(study_uids="1.2*"), TODAY), FormFault)
+
+
+def test_the_next_page_is_the_same_query_for_more() -> None:
+    assert next_page(StudyQuery("Doe*")) == StudyQuery("Doe*", pages=2)

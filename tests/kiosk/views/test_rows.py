@@ -112,7 +112,7 @@ def test_the_end_of_a_query_says_how_many_and_whether_there_are_more() -> None:
     assert found_line(Found(0, False)) == "No study matches."
     assert found_line(Found(1, False)) == "1 study"
     assert found_line(Found(200, True, ("modality was ignored",))) == (
-        "200 studies · There are more: narrow the query. · modality was ignored"
+        "200 studies · There are more: ask for more, or narrow the query. · modality was ignored"
     )
 
 

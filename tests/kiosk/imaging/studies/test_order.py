@@ -157,13 +157,58 @@ def test_phases_are_ordered_by_position_and_then_by_trigger_time() -> None:
     assert contents.notes == ("3 positions with 4 instances each, ordered by Trigger Time there.",)
 
 
-@pytest.mark.parametrize("key", ["temporal_position", "echo_number", "acquisition_time", "acquisition_number"])
-def test_whatever_tells_two_volumes_apart_orders_them(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("stack_id", ("1", "2")),
+        ("temporal_position", (1, 2)),
+        ("echo_number", (1, 2)),
+        ("echo_time", (4.6, 9.2)),
+        ("b_value", (None, 1000.0)),
+        ("gradient", ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))),
+        ("image_type", (("ORIGINAL", "PRIMARY", "M"), ("ORIGINAL", "PRIMARY", "P"))),
+        ("acquisition_number", (1, 2)),
+        ("acquisition_time", (36000.0, 36030.0)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_whatever_tells_two_volumes_apart_puts_one_after_the_other(key: str, values: tuple[object, ...]) -> None:
     headers = [
-        header(10 * place + volume, None, 3.0 * place, **{key: volume + 1}) for place in range(5) for volume in range(2)
+        header(10 * volume + place, None, 3.0 * place, **{key: values[volume]})
+        for volume in range(2)
+        for place in range(5)
     ]
     contents = _ordered(headers)
     assert [instance.file for instance in contents.instances] == [h.instance.file for h in headers]
+    assert contents.rule is OrderRule.VOLUMES
+    assert contents.notes[0].startswith("2 volumes told apart by ")
+
+
+def test_volumes_in_volumes_are_told_apart_by_both() -> None:
+    headers = [
+        header(100 * b + 10 * g + place, None, 3.0 * place, b_value=1000.0 * b, gradient=(float(g), 0.0, 0.0))
+        for b in range(3)
+        for g in range(1 if b == 0 else 4)
+        for place in range(5)
+    ]
+    contents = _ordered(headers)
+    assert [instance.file for instance in contents.instances] == [h.instance.file for h in headers]
+    assert contents.notes[0] == "9 volumes told apart by b-value and gradient direction."
+
+
+def test_acquisitions_that_follow_each_other_along_the_table_stay_one_stack() -> None:
+    contents = _ordered([header(n, n, 5.0 * n, acquisition_number=1 + n // 5) for n in range(10)])
+    assert contents.rule is OrderRule.GEOMETRY
+    assert contents.notes == ()
+
+
+def test_acquisitions_side_by_side_that_are_even_each_for_itself_are_two_volumes() -> None:
+    headers = [
+        header(10 * a + n, 10 * a + n, 5.0 * n + 1.3 * a, acquisition_number=a + 1) for a in range(2) for n in range(6)
+    ]
+    contents = _ordered(headers)
+    assert [instance.file for instance in contents.instances] == [h.instance.file for h in headers]
+    assert contents.notes == ("2 volumes told apart by Acquisition Number.",)
 
 
 def test_a_time_that_is_the_same_for_all_is_not_believed() -> None:

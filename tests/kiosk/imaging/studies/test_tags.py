@@ -20,7 +20,9 @@ def _rows(path: Path) -> dict[str, TagRow]:
 def test_a_row_tells_everything_about_an_element(tmp_path: Path) -> None:
     dataset = image(np.zeros((2, 2), np.uint8), PatientName="Doe^Jane", ImageType=["ORIGINAL", "PRIMARY"])
     rows = _rows(save(dataset, tmp_path / "a"))
-    assert rows["(0010,0010)"] == TagRow(0, "(0010,0010)", "PatientName", "PN", "1", "Doe^Jane", "Patient's Name")
+    assert rows["(0010,0010)"] == TagRow(
+        0, "(0010,0010)", "PatientName", "PN", "1", "Doe^Jane", "Patient's Name", "Patient", "2"
+    )
     assert rows["(0008,0008)"].vm == "2"
     assert rows["(0008,0008)"].value == "ORIGINAL\\PRIMARY"
     assert rows["(0028,0010)"].value == "2"
