@@ -8,6 +8,8 @@ import argparse
 import importlib
 import json
 import pkgutil
+import signal
+import sys
 from collections.abc import Iterator
 
 import tests.bench
@@ -26,6 +28,8 @@ def run(name: str) -> Iterator[dict[str, object]]:
 
 def main() -> int:
     """Exit status 1 when a goal was missed."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # every server is ended on the way out
     known = names()
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the kiosk beside its peers.")
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of: {', '.join(known)}")

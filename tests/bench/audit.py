@@ -6,6 +6,8 @@ QUICK=1 in the environment verifies 50,000 records instead of 1,000,000.
 import os
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -46,6 +48,20 @@ RECORDS = 50_000 if os.environ.get("QUICK") else 1_000_000
 VERIFICATIONS = 3
 RATE_GOAL = 0.3
 MEMORY_GOAL = 8.0
+FEW = 4_000
+RESIDENT_GOAL = 1.1
+RESIDENT = """
+import runpy, sys
+try:
+    runpy.run_module("kiosk.cli", run_name="__main__")
+except SystemExit as end:
+    if end.code:
+        raise
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
+"""
+"""`kiosk audit verify`, and the most memory (KiB) that it ever had: what a parent is told of its child counts what the
+parent had when it began it."""
 SIZE_GOAL = 1.5
 SOURCE = AuditSource("bench", "bench")
 WHO = Who("rsmith@north", "Smith, Rita", ("uid:04A1B2C3D4E5F6", "pkoc:9f2c51d07a3b4e6d"), "radiologist")
@@ -93,7 +109,7 @@ def _appends(folder: Path, entry: Entry, body: bytes) -> Iterator[dict[str, obje
 
 def _verifications(folder: Path, body: bytes) -> Iterator[dict[str, object]]:
     """Records a second, beside a loop that only hashes the same bytes from memory; memory; size of a record."""
-    path = _filled(folder, body)
+    path = _filled(folder, body, RECORDS)
     rounds = []
     for _ in range(VERIFICATIONS):
         theirs = RECORDS / _seconds(lambda: _bare_loop(body))
@@ -105,11 +121,21 @@ def _verifications(folder: Path, body: bytes) -> Iterator[dict[str, object]]:
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     yield _slower(f"memory of verifying {RECORDS} records", "a bound", peak, 1.0, MEMORY_GOAL, unit="MiB")
+    few = _resident(_filled(folder / "few", body, FEW))
+    work = f"resident memory of kiosk audit verify over {RECORDS} records"
+    yield _slower(work, f"the same over {FEW}", _resident(path), few, RESIDENT_GOAL, unit="MiB")
     size = path.stat().st_size / RECORDS
     yield _slower("a record on the disk", "its body", size, float(len(body)), SIZE_GOAL, unit="octets")
 
 
-def _filled(folder: Path, body: bytes) -> Path:
+def _resident(path: Path) -> float:
+    """Of `kiosk audit verify` on that file, in MiB."""
+    command = [sys.executable, "-c", RESIDENT, "audit", "verify", "--db", str(path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=1800)
+    return int(done.stdout.splitlines()[-1]) / 1024
+
+
+def _filled(folder: Path, body: bytes, records: int) -> Path:
     """A trail of so many records that their own writer would have chained; in one transaction, or it takes an hour."""
     with Trail(folder / "trail.sqlite", "bench", SOURCE, SystemClock()) as trail:
         value = trail.identity.genesis
@@ -123,13 +149,13 @@ def _filled(folder: Path, body: bytes) -> Path:
 
         def chained() -> Iterator[tuple[int, bytes, bytes, bytes]]:
             nonlocal value
-            for sequence in range(1, RECORDS + 1):
+            for sequence in range(1, records + 1):
                 value = link(value, sequence, body)
                 yield sequence, body, value, key[:16]
 
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?)", chained())
-        connection.execute("UPDATE head SET sequence = ?, hash = ?", (RECORDS, value))
+        connection.execute("UPDATE head SET sequence = ?, hash = ?", (records, value))
         for _, sql in triggers:
             connection.execute(sql)
         connection.execute("COMMIT")

@@ -7,44 +7,25 @@ The loopback of most machines has an MTU of 65536, on which storescu stands stil
 real network (`unshare -n`, `ip link set lo up mtu 1500`) it does so once, and those ratios are about half.
 """
 
-import os
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
 
-from kiosk.errors import ImagingError
-from kiosk.imaging.calls import Sent, ToSend
+from kiosk.imaging.calls import Sent
 from kiosk.imaging.client import WorkerImaging
 from kiosk.imaging.network.send import send
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.spool import Spool
+from tests.bench.instances import SIDES, instances
+from tests.bench.receivers import NODELAY, QUICK, Run, built, dcmqrscp, finish, orthanc, run_sink, storescp
 from tests.bench.row import row
-from tests.peers import (
-    ct_series,
-    drain,
-    free_port,
-    local_peer,
-    run_dcmqrscp,
-    run_orthanc,
-    run_storescp,
-    spool_instances,
-)
+from tests.peers import drain
 
-QUICK = bool(os.environ.get("KIOSK_BENCH_QUICK"))
 ROUNDS = 1 if QUICK else 5
-SIDES = {"ct": 512, "small": 79}
-"""Rows and columns of 16 bits: 0.5 MB and 12.5 KB an instance."""
-NODELAY = {"TCP_NODELAY": "1"}
-IGNORE = ("--ignore", "+xa", "-pdu", "131072")
-PATIENCE = 900.0
-
-Run = Callable[[], AbstractContextManager[Peer]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +47,7 @@ def rows() -> Iterator[dict[str, object]]:
     imaging = WorkerImaging()
     try:
         with tempfile.TemporaryDirectory() as name:
-            sink = partial(run_sink, _built(Path(name)))
+            sink = partial(run_sink, built("sink.c", Path(name)))
             for work in works(sink):
                 yield _row(imaging, work)
             yield _lost(sink)
@@ -77,21 +58,21 @@ def rows() -> Iterator[dict[str, object]]:
 def works(sink: Run) -> Iterator[Work]:
     """The table of goals."""
     nd = tuple(NODELAY.items())
-    fast = partial(_storescp, NODELAY)
-    plain = partial(_storescp, {})
+    fast = partial(storescp, NODELAY)
+    plain = partial(storescp, {})
     yield Work("ct", 1000, "a sink", sink, "storescu", nd, 2.5)
     yield Work("small", 5000, "storescp nd", fast, "storescu", nd, 2.0)
     yield Work("small", 5000, "storescp nd", fast, "dcmsend", nd, 1.7)
     for sender in ("storescu", "dcmsend"):
         yield Work("ct", 100, "storescp as shipped", plain, sender, (), 80.0)
         yield Work("small", 200, "storescp as shipped", plain, sender, (), 80.0)
-    yield Work("ct", 100, "dcmqrscp as shipped", _dcmqrscp, "storescu", (), 20.0)
-    yield Work("small", 200, "dcmqrscp as shipped", _dcmqrscp, "storescu", (), 10.0)
-    yield Work("ct", 100, "Orthanc as shipped", partial(_orthanc, {}), "storescu", (), 8.0)
-    yield Work("small", 200, "Orthanc as shipped", partial(_orthanc, {}), "storescu", (), 20.0)
+    yield Work("ct", 100, "dcmqrscp as shipped", partial(dcmqrscp, {}), "storescu", (), 20.0)
+    yield Work("small", 200, "dcmqrscp as shipped", partial(dcmqrscp, {}), "storescu", (), 10.0)
+    yield Work("ct", 100, "Orthanc as shipped", partial(orthanc, {}), "storescu", (), 8.0)
+    yield Work("small", 200, "Orthanc as shipped", partial(orthanc, {}), "storescu", (), 20.0)
     for kind in SIDES:
-        yield Work(kind, 1000, "Orthanc nd", partial(_orthanc, NODELAY), "storescu", nd, 1.1)
-        yield Work(kind, 1000, "Orthanc nd, two associations", partial(_orthanc, NODELAY), "storescu", nd, 1.3, 2)
+        yield Work(kind, 1000, "Orthanc nd", partial(orthanc, NODELAY), "storescu", nd, 1.1)
+        yield Work(kind, 1000, "Orthanc nd, two associations", partial(orthanc, NODELAY), "storescu", nd, 1.3, 2)
 
 
 def _row(imaging: WorkerImaging, work: Work) -> dict[str, object]:
@@ -107,18 +88,8 @@ def _row(imaging: WorkerImaging, work: Work) -> dict[str, object]:
     return row(name, f"{work.sender}{environment}", "instances/s", work.goal, rounds)
 
 
-@contextmanager
-def _instances(kind: str, count: int) -> Iterator[tuple[Path, tuple[ToSend, ...]]]:
-    """New instances of one series: what a receiver has already, it may take faster."""
-    side = SIDES[kind]
-    with tempfile.TemporaryDirectory() as name:
-        spool = Spool(Path(name), reserve=0)
-        datasets = ct_series(count, Rows=side, Columns=side, PixelData=bytes(side * side * 2))
-        yield spool.folder, spool_instances(spool, datasets)
-
-
 def _ours(imaging: WorkerImaging, peer: Peer, kind: str, count: int) -> float:
-    with _instances(kind, count) as (folder, files):
+    with instances(kind, count) as (folder, files):
         started = time.monotonic()
         _, result = drain(imaging.send(peer, files, str(folder), Event()))
         seconds = time.monotonic() - started
@@ -128,11 +99,10 @@ def _ours(imaging: WorkerImaging, peer: Peer, kind: str, count: int) -> float:
 
 
 def _theirs(peer: Peer, work: Work, count: int) -> float:
-    with _instances(work.kind, count) as (folder, _):
+    with instances(work.kind, count) as (folder, _):
         command = [work.sender, "-aec", peer.ae_title, "-pdu", "131072", "+sd", peer.host, str(peer.port), str(folder)]
-        environment = os.environ | dict(work.environment)
         started = time.monotonic()
-        subprocess.run(command, check=True, timeout=PATIENCE, env=environment, stdout=subprocess.DEVNULL)
+        finish(command, dict(work.environment))
         return count / (time.monotonic() - started)
 
 
@@ -142,59 +112,7 @@ def _lost(sink: Run) -> dict[str, object]:
     rounds: list[tuple[float, float]] = []
     with sink() as peer:
         for _ in range(runs):
-            with _instances("small", count) as (folder, files):
+            with instances("small", count) as (folder, files):
                 answers, _ = drain(send(replace(peer, associations=4), files, Spool(folder), Event()))
             rounds.append((float(len(answers)), float(count)))
     return row(f"{runs} runs of {count} over 4 associations", "every answer", "answers", 1.0, rounds)
-
-
-def _built(folder: Path) -> Path:
-    program = folder / "sink"
-    source = Path(__file__).with_name("sink.c")
-    subprocess.run(["gcc", "-O2", "-o", str(program), str(source)], check=True, timeout=120)
-    return program
-
-
-@contextmanager
-def run_sink(program: Path) -> Iterator[Peer]:
-    """The sink on a free port."""
-    peer = local_peer("Sink", "SINK", free_port(), timeout=60.0)
-    process = subprocess.Popen([program, str(peer.port)])
-    try:
-        _await(peer)
-        yield peer
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _await(peer: Peer) -> None:
-    until = time.monotonic() + 20.0
-    with _instances("small", 1) as (folder, files):
-        while True:
-            try:
-                drain(send(peer, files, Spool(folder), Event()))
-            except ImagingError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
-
-
-@contextmanager
-def _storescp(environment: dict[str, str]) -> Iterator[Peer]:
-    with run_storescp(*IGNORE, environment=environment) as server:
-        yield server.peer
-
-
-@contextmanager
-def _dcmqrscp() -> Iterator[Peer]:
-    with run_dcmqrscp() as server:
-        yield server.peer
-
-
-@contextmanager
-def _orthanc(environment: dict[str, str]) -> Iterator[Peer]:
-    with run_orthanc(environment) as server:
-        yield server.peer

@@ -21,3 +21,19 @@ def row(work: str, peer: str, unit: str, goal: float, rounds: Sequence[tuple[flo
         "met": ratio >= goal,
         "rounds": len(rounds),
     }
+
+
+def cost_row(work: str, peer: str, unit: str, goal: float, rounds: Sequence[tuple[float, float]]) -> dict[str, object]:
+    """A row from rounds of (ours, theirs), both of them costs: less is better, and `ratio` may not be above `goal`."""
+    ratio = round(median(ours / theirs for ours, theirs in rounds), 3)
+    return {
+        "work": work,
+        "peer": peer,
+        "ours": round(median(ours for ours, _ in rounds), 2),
+        "theirs": round(median(theirs for _, theirs in rounds), 2),
+        "unit": unit,
+        "ratio": ratio,
+        "goal": goal,
+        "met": ratio <= goal,
+        "rounds": len(rounds),
+    }

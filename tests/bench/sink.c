@@ -1,4 +1,5 @@
-/* A storage SCP that answers and throws away: `sink PORT`, one process for each association, TCP_NODELAY set.
+/* A storage SCP that answers and throws away: `sink PORT [ADDRESS]`, one process for each association, TCP_NODELAY
+   set; on loopback where no address is given.
    It grants every context with its first transfer syntax and answers each data set with success (PS3.8 9.3, PS3.7 9.3.1). */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -120,7 +121,7 @@ static void serve(int peer) {
 int main(int count, char **words) {
     int one = 1, listening = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(count > 1 ? atoi(words[1]) : 0)};
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    here.sin_addr.s_addr = count > 2 ? inet_addr(words[2]) : htonl(INADDR_LOOPBACK);
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listening, (struct sockaddr *)&here, sizeof here) || listen(listening, 16)) return 1;
     signal(SIGCHLD, SIG_IGN);

@@ -16,7 +16,7 @@
 from kiosk.audit.forward.delivery import Pace
 from kiosk.audit.forward.forwarder import Forwarder
 from kiosk.audit.forward.sink import Credentials, Header, Kind, Sink, SinkError
-from kiosk.audit.forward.status import SinkStatus, sink_statuses
+from kiosk.audit.forward.status import SinkStatus, sink_status, sink_statuses
 
 __all__ = [
     "Credentials",
@@ -27,5 +27,6 @@ __all__ = [
     "Sink",
     "SinkError",
     "SinkStatus",
+    "sink_status",
     "sink_statuses",
 ]

@@ -1,6 +1,7 @@
 """How far a sink has come, in a small file of its own: the trail is the spool, and there is no second copy."""
 
 import os
+import stat
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from kiosk.errors import TrailError
 
 FORMAT: Final = "kiosk-trail-cursor-1"
 SUFFIX: Final = ".cursor"
+PRIVATE: Final = 0o600
+SHARED: Final = 0o640
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,11 @@ class Standing:
 
 
 class CursorFile:
-    """One sink's file in the forwarder's directory: it is whole after any crash, as it was or as it is to be."""
+    """One sink's file in the forwarder's directory: it is whole after any crash, as it was or as it is to be.
+
+    Its group may read it where the directory's group may list that: so, whatever the umask, whoever made the directory
+    says whether another user sees the status. No patient and no badge stands in it.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         self.path = directory / f"{_file_name(name)}{SUFFIX}"
@@ -48,6 +55,11 @@ class CursorFile:
             text = self.path.read_bytes()
         except FileNotFoundError:
             return Standing()
+        except PermissionError:
+            raise TrailError(
+                f"The cursor {self.path} cannot be read by this user. Give its folder a group that this user and the "
+                "forwarder's are in, and mode 2750."
+            ) from None
         except OSError as error:
             raise TrailError(f"The cursor {self.path} cannot be read: {error.strerror}.") from None
         try:
@@ -60,8 +72,9 @@ class CursorFile:
     def write(self, standing: Standing) -> None:
         """Durable when it returns; raises OSError, and the file is as it was."""
         draft = self.path.with_suffix(".new")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, SHARED if self.path.parent.stat().st_mode & stat.S_IRGRP else PRIVATE)
             file.write(dumps(_fields(standing)) + b"\n")
             file.flush()
             os.fsync(handle)

@@ -20,6 +20,10 @@ LOCK: Final = "forwarder.lock"
 class Forwarder:
     """Delivers a trail to every sink. Only one runs on a directory of cursors; it may be another user's than the trail.
 
+    Whoever reads the status or prunes the trail reads the cursors. Where that is another user, the directory is made
+    beforehand: the forwarder's own, mode 2750, with a group that those users are in; made here, it is nobody else's
+    than the umask says.
+
     `open_trail` opens the trail for reading (a `ReadOnlyTrail`, or a `TrailClient` that may read), once for every
     stretch. Nothing of this is ever waited for by whoever appends.
     """

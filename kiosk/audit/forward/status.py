@@ -12,14 +12,15 @@ from kiosk.audit.port import TrailReader
 
 @dataclass(frozen=True)
 class SinkStatus:
-    """One sink. `waiting` records were not sent yet, the oldest of them made at `oldest`; `settled` is the last record
-    that never needs to be sent again. `fault` is why the last try failed, since `fault_at`; empty when it did not, and
-    `refused` when one end did not believe the other's certificate. Records up to `pruned` went before all were sent."""
+    """One sink. `waiting` records were not sent yet, the oldest of them made at `oldest`; None where the trail cannot
+    be read. `settled` is the last record that never needs to be sent again. `fault` is why the last try failed, since
+    `fault_at`; empty when it did not, and `refused` when one end did not believe the other's certificate. Records up
+    to `pruned` went before all were sent."""
 
     name: str
     kind: str
     place: str
-    waiting: int
+    waiting: int | None
     oldest: datetime | None
     settled: int
     sent_at: datetime | None = None
@@ -42,28 +43,31 @@ class SinkStatus:
 
 def sink_statuses(sinks: Iterable[Sink], directory: Path, trail: TrailReader) -> tuple[SinkStatus, ...]:
     """How each sink stands against the trail; raises TrailError when trail or cursor cannot be read."""
-    genesis, head, begun = trail.identity.genesis, trail.head().sequence, trail.beginning().sequence
-    found = []
-    for sink in sinks:
-        standing = CursorFile(directory, sink.name).read()
-        if standing.trail != genesis:
+    return tuple(sink_status(sink, directory, trail) for sink in sinks)
+
+
+def sink_status(sink: Sink, directory: Path, trail: TrailReader | None) -> SinkStatus:
+    """How one sink stands; with no trail to be read, what its cursor alone says. Raises TrailError."""
+    standing = CursorFile(directory, sink.name).read()
+    begun, waiting, oldest = 0, None, None
+    if trail is not None:
+        if standing.trail != trail.identity.genesis:
             standing = Standing()
+        begun = trail.beginning().sequence
         sent = max(standing.sent, begun)
-        waiting = max(0, head - sent)
+        waiting = max(0, trail.head().sequence - sent)
         first = trail.page(sent + 1, 1) if waiting else ()
-        found.append(
-            SinkStatus(
-                sink.name,
-                sink.kind.value,
-                sink.place,
-                waiting,
-                first[0].time if first else None,
-                standing.settled.sequence,
-                standing.sent_at,
-                standing.fault,
-                standing.fault_at,
-                standing.refused,
-                begun if standing.settled.sequence < begun else standing.pruned,
-            )
-        )
-    return tuple(found)
+        oldest = first[0].time if first else None
+    return SinkStatus(
+        sink.name,
+        sink.kind.value,
+        sink.place,
+        waiting,
+        oldest,
+        standing.settled.sequence,
+        standing.sent_at,
+        standing.fault,
+        standing.fault_at,
+        standing.refused,
+        begun if standing.settled.sequence < begun else standing.pruned,
+    )

@@ -1,5 +1,8 @@
 """A trail to deliver, a sink to deliver to, and what should have arrived."""
 
+import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +11,7 @@ from kiosk.audit import AuditMessage, AuditSource, Outcome, ReadOnlyTrail, Trail
 from kiosk.audit.checkpoint import Occasion
 from kiosk.audit.forward import Forwarder, Header, Kind, Pace, Sink, SinkStatus
 from kiosk.audit.forward.stamp import trail_name
+from kiosk.audit.forward.stream import Position, parcels
 from kiosk.clock import SystemClock
 from tests.kiosk.audit.forward.authority import Authority
 from tests.kiosk.audit.forward.receivers import PATIENCE, Receiver, await_that, first_of_each
@@ -35,11 +39,30 @@ def new_trail(folder: Path) -> Trail:
     return trail
 
 
-def append(trail: Trail, count: int) -> None:
-    """So many records; every seventh has no message."""
-    first = trail.head().sequence + 1
+def append(trail: Trail, count: int) -> int:
+    """So many records; every seventh has no message. How many messages they have."""
+    first, messages = trail.head().sequence + 1, 0
     for number in range(first, first + count):
-        trail.append(event(number, () if number % 7 == 0 else pushed(number)))
+        entry = event(number, () if number % 7 == 0 else pushed(number))
+        trail.append(entry)
+        messages += len(entry.messages)
+    return messages
+
+
+def appending(trail: Trail, count: int) -> threading.Thread:
+    """A thread that appends records with so many messages, a few at a time, and then one more checkpoint."""
+    chance = random.Random(4711)
+
+    def run() -> None:
+        left = count
+        while left > 0:
+            left -= append(trail, chance.randrange(1, 20))
+            time.sleep(chance.uniform(0, 0.03))
+        seal(trail)
+
+    thread = threading.Thread(target=run, name="appending", daemon=True)
+    thread.start()
+    return thread
 
 
 def expected(path: Path) -> list[str]:
@@ -55,8 +78,20 @@ def expected(path: Path) -> list[str]:
     return [mark for _, _, mark in sorted(found, key=lambda item: item[:2])]
 
 
+def sent(path: Path) -> dict[str, str]:
+    """The XML of each message that is to arrive, by its mark."""
+    texts: list[str] = []
+    position = Position()
+    with ReadOnlyTrail(path) as trail:
+        name = trail_name(trail.identity)
+        while page := parcels(trail, position, name, SOURCE):
+            texts += [one.xml for parcel in page for one in parcel.messages]
+            position = page[-1].position
+    return dict(zip(expected(path), texts, strict=True))
+
+
 def sink_to(receiver: Receiver, authority: Authority, resend_seconds: float = 1.0) -> Sink:
-    """The receiver as a sink."""
+    """The receiver as a sink; its timeout is longer than a busy machine lets anybody wait, or messages came twice."""
     kind = Kind(receiver.kind)
     return Sink(
         "ARR",
@@ -65,7 +100,7 @@ def sink_to(receiver: Receiver, authority: Authority, resend_seconds: float = 1.
         receiver.port,
         credentials=authority.credentials() if kind.is_encrypted else None,
         header=Header("kiosk-7.test"),
-        timeout=5.0,
+        timeout=30.0,
         resend_seconds=0.0 if kind is Kind.RELP else resend_seconds,
     )
 
@@ -84,15 +119,16 @@ def status(forwarder: Forwarder) -> SinkStatus:
 
 def await_arrival(receiver: Receiver, path: Path, seconds: float = PATIENCE) -> list[str]:
     """Waits until everything in the trail has arrived, in order; the marks as they came, duplicates too."""
-    wanted = set(expected(path))
+    texts = sent(path)
 
-    def is_complete() -> bool:
-        text = receiver.output.read_bytes() if receiver.output.exists() else b""
-        return text.count(b"</AuditMessage>\n") >= len(wanted) and {one.mark for one in receiver.messages()} >= wanted
+    def missing() -> set[str]:
+        return texts.keys() - {one.mark for one in receiver.messages()}
 
-    await_that(is_complete, "everything has arrived", seconds)
+    await_that(lambda: not missing(), lambda: f"everything has arrived; {len(missing())} have not", seconds)
     messages = receiver.messages()
-    assert first_of_each(messages) == expected(path)
+    assert first_of_each(messages) == list(texts)
+    broken = [message.mark for message in messages if message.xml != texts[message.mark]]
+    assert not broken
     return [message.mark for message in messages]
 
 
@@ -105,8 +141,14 @@ def await_settled(forwarder: Forwarder, path: Path) -> None:
 
 def await_fault(forwarder: Forwarder, is_meant: Callable[[str], bool]) -> str:
     """Waits for a fault of that kind; the sentence."""
-    await_that(lambda: is_meant(status(forwarder).fault), f"such a fault; it says {status(forwarder).fault!r}")
-    return status(forwarder).fault
+    found: list[str] = []
+
+    def is_found() -> bool:
+        found.append(status(forwarder).fault)
+        return is_meant(found[-1])
+
+    await_that(is_found, lambda: f"such a fault; it says {found[-1]!r}")
+    return found[-1]
 
 
 def seal(trail: Trail) -> None:

@@ -66,7 +66,8 @@ def namespace() -> Iterator[Namespace]:
             process.kill()
 
 
-def _set_loopback(is_up: bool) -> None:
+def set_loopback(is_up: bool) -> None:
+    """Switches the loopback of the network that this process is in."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         name, flags = FLAGS.unpack(fcntl.ioctl(any_socket, SIOCGIFFLAGS, FLAGS.pack(b"lo", 0)))
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, FLAGS.pack(name, flags | IFF_UP if is_up else flags & ~IFF_UP))
@@ -74,6 +75,6 @@ def _set_loopback(is_up: bool) -> None:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        _set_loopback(line == "up\n")
+        set_loopback(line == "up\n")
         sys.stdout.write(line)
         sys.stdout.flush()

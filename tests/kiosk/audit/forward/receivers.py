@@ -3,6 +3,8 @@
 The packages are unpacked, not installed: the two conflict, and installed they would run on this machine.
 """
 
+import atexit
+import logging
 import os
 import random
 import re
@@ -16,12 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import pytest
 from lxml import etree
 
 from tests.kiosk.audit.forward.authority import CLIENT, SERVER, Authority
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(sys.prefix) / "syslog"
 MISSING = "rsyslog or syslog-ng is missing in the venv: sh deploy/test.sh brings both"
@@ -34,7 +38,10 @@ LINE = re.compile(r"<(\d+)>1 (\S+) (\S+) (\S+) (\S+) (\S+) - \ufeff?(<AuditMessa
 
 
 class Receiver:
-    """A receiver that can be started, killed and started again; what it wrote stays. `kind` as a sink's."""
+    """A receiver that can be started, killed and started again; what it wrote stays. `kind` as a sink's.
+
+    A line that it was about to write when it was killed is taken away: nobody has such a message.
+    """
 
     def __init__(self, folder: Path, authority: Authority, kind: str, before: Sequence[str] = ()) -> None:
         if not (ROOT / "usr/sbin/rsyslogd").exists() or not (ROOT / "usr/sbin/syslog-ng").exists():
@@ -46,6 +53,8 @@ class Receiver:
         self.output = folder / "received"
         self.process: subprocess.Popen[bytes] | None = None
         self._before = tuple(before)
+        self._messages: list[Message] = []
+        self._read = 0
         authority.issue(SERVER)
 
     def command(self) -> list[str]:
@@ -87,6 +96,12 @@ class Receiver:
     def kill(self) -> None:
         """It dies without a chance to write."""
         self._end(signal.SIGKILL)
+        self._cut_torn_line()
+
+    def lose(self) -> None:
+        """What it wrote is gone, as if it had never been written."""
+        self.output.unlink()
+        self._messages, self._read = [], 0
 
     def stop(self) -> None:
         """It ends in order."""
@@ -112,12 +127,28 @@ class Receiver:
         self._end(signal.SIGKILL)
 
     def messages(self) -> list["Message"]:
-        """What it wrote, in order; a message that was broken fails the test."""
-        return read_messages(self.output)
+        """What it wrote, in order; a message that was broken fails the test. Reads only what it had not read."""
+        if self.output.exists():
+            with self.output.open("rb") as file:
+                file.seek(self._read)
+                whole = file.read().rpartition(b"\n")[0]
+            if whole:
+                self._messages += [_message(line.decode("utf-8")) for line in whole.split(b"\n")]
+                self._read += len(whole) + 1
+        return list(self._messages)
 
     def log(self) -> str:
         """What it said."""
         return (self.folder / "receiver.log").read_text(errors="replace")[-3000:]
+
+    def _cut_torn_line(self) -> None:
+        if not self.output.exists():
+            return
+        text = self.output.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            log.info("%s was killed within a message: %d octets of it", type(self).__name__, len(text) - whole)
+            os.truncate(self.output, whole)
 
     def _end(self, number: signal.Signals) -> None:
         process, self.process = self.process, None
@@ -130,6 +161,7 @@ class Receiver:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(20)
+            self._cut_torn_line()
 
 
 class Rsyslog(Receiver):
@@ -199,6 +231,15 @@ class SyslogNg(Receiver):
         ]
 
 
+RECEIVERS: Final = (
+    pytest.param(Rsyslog, "tls", id="rsyslog-openssl"),
+    pytest.param(RsyslogGnuTls, "tls", id="rsyslog-gnutls"),
+    pytest.param(Rsyslog, "relp", id="rsyslog-relp"),
+    pytest.param(SyslogNg, "tls", id="syslog-ng"),
+)
+"""Every one that a delivery is shown against, for parameters `make` and `kind`."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One received message, taken apart. `mark` is the ID by which it is known again."""
@@ -248,22 +289,30 @@ def first_of_each(messages: Sequence[Message]) -> list[str]:
     return list(known)
 
 
-def await_that(is_so: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+def await_that(is_so: Callable[[], bool], what: str | Callable[[], str], seconds: float = PATIENCE) -> None:
     """Waits for a condition; fails naming it."""
     end = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < end, f"still not: {what}"
+        assert time.monotonic() < end, f"still not: {what if isinstance(what, str) else what()}"
         time.sleep(0.02)
 
 
 def free_port() -> int:
-    """Below the range that the kernel takes client ports from, so that it is still free after a restart."""
+    """A port on which nobody listens, kept from everybody that looks for one until this process ends.
+
+    Only a server that asks for SO_REUSEADDR, as these receivers do, can listen there. It is below the range that the
+    kernel takes client ports from.
+    """
     while True:
         port = random.randrange(20001, 31999)
-        with socket.socket() as probe, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        kept = socket.socket()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
             try:
-                probe.bind(("127.0.0.1", port))
+                kept.bind(("127.0.0.1", port))
                 datagrams.bind(("127.0.0.1", port))
             except OSError:
+                kept.close()
                 continue
-            return port
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        atexit.register(kept.close)
+        return port

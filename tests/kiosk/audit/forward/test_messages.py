@@ -55,7 +55,7 @@ def test_every_message_is_valid_with_its_mark(name: str) -> None:
 
 @given(SOURCES, TEXT)
 def test_a_checkpoint_is_a_valid_message_that_holds_its_signed_line(source: AuditSource, kiosk_id: str) -> None:
-    checkpoint = Checkpoint(kiosk_id, 3, 17, b"\2" * 32, TIME, Occasion.BUSY, b"\3" * 32, b"\4" * 64)
+    checkpoint = Checkpoint(kiosk_id, 3, 17, b"\2" * 32, TIME, Occasion.BUSY, b"\3" * 32, b"\5" * 32, b"\4" * 64)
     line = render(of_checkpoint(checkpoint, source, "4711.0a0b0c0d"), TIME, source)
     valid(line)
     assert Checkpoint.from_line(_message(f"<85>1 t h a p m - {line}").details["TrailCheckpoint"]) == checkpoint

@@ -1,9 +1,12 @@
 """Files and datagrams, cursors, and several sinks beside each other."""
 
+import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +40,9 @@ from tests.kiosk.audit.forward.kit import (
 from tests.kiosk.audit.forward.namespace import ROOT
 from tests.kiosk.audit.forward.receivers import Rsyslog, await_that, first_of_each, free_port, read_messages
 from tests.kiosk.audit.samples import outcome
+from tests.kiosk.audit.test_two_users import GROUP, KIOSK, STRANGER, as_user
 
+FORWARDER = 61004
 TIME = datetime(2026, 11, 22, 20, 15, 3, tzinfo=UTC)
 
 
@@ -87,11 +92,11 @@ def test_what_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> 
 def test_datagrams_arrive_in_a_lab_and_what_is_too_large_is_said(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with new_trail(tmp_path) as trail, Rsyslog(tmp_path, authority, "udp") as receiver:
-        for number in range(1, 30):
+        for number in range(1, 13):  # fewer than a socket holds whose reader has no time
             trail.append(outcome(f"act-{number}"))
         with delivering(sink_to(receiver, authority), trail.path, tmp_path) as forwarder:
             await_arrival(receiver, trail.path)
-            append(trail, 80)  # one of them is large
+            append(trail, 97)  # one of them is large
             sentence = await_fault(forwarder, lambda fault: "does not go into a datagram" in fault)
             assert sentence.endswith("Use relp, tls or tcp.")
             assert status(forwarder).waiting > 0
@@ -126,6 +131,52 @@ def test_a_cursor_says_what_it_was_told_after_any_crash(tmp_path: Path) -> None:
         cursor.path.write_bytes(damage)
         with pytest.raises(TrailError, match="is damaged"):
             cursor.read()
+
+
+@pytest.mark.parametrize(("folder_mode", "mode"), [(0o2750, 0o640), (0o750, 0o640), (0o700, 0o600), (0o711, 0o600)])
+def test_a_group_reads_a_cursor_where_it_reads_the_folder_whatever_the_umask(
+    folder_mode: int, mode: int, tmp_path: Path
+) -> None:
+    tmp_path.chmod(folder_mode)
+    cursor = CursorFile(tmp_path, "ARR")
+    for umask in (0o077, 0o022, 0):
+        before = os.umask(umask)
+        try:
+            cursor.write(Standing(b"\1" * 32, sent=umask))
+        finally:
+            os.umask(before)
+        assert cursor.path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_status_is_read_by_another_user_of_the_folders_group_and_by_nobody_else() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cursors-"))
+    try:
+        os.chown(folder, FORWARDER, GROUP)
+        folder.chmod(0o2750)
+        cursor, standing = CursorFile(folder, "ARR"), Standing(b"\1" * 32, sent=7)
+
+        def deliver() -> None:
+            os.umask(0o077)
+            cursor.write(standing)
+
+        def look() -> None:
+            assert cursor.read() == standing
+
+        def pry() -> None:
+            with pytest.raises(TrailError, match=r"cannot be read by this user\. Give its folder a group"):
+                cursor.read()
+
+        def spoil() -> None:
+            with pytest.raises(PermissionError):
+                cursor.write(Standing())
+
+        as_user(FORWARDER, deliver)
+        as_user(KIOSK, look, GROUP)
+        as_user(KIOSK, spoil, GROUP)
+        as_user(STRANGER, pry)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_every_name_gets_a_file_of_its_own_in_the_folder(tmp_path: Path) -> None:
