@@ -4,9 +4,11 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Final
+from typing import BinaryIO, Final
 
 from kiosk.errors import Cancelled, ImagingError, PeerAborted, PeerLacks, UnreadableObject
 from kiosk.imaging.calls import SendState, Sent, SentInstance, ToSend
@@ -96,12 +98,13 @@ class _Push:
         """One association after another until nothing is left."""
         while self._pending:
             answered, file = 0, None
+            ahead = _Ahead(self._pending, self._spool)
             try:
                 with associate(self._peer, self._contexts, cancel) as association:
                     self.associated = True
                     self._begun.set()
                     while (file := self._take()) is not None:
-                        answer = _send_one(association, file, self._spool)
+                        answer = _send_one(association, file, ahead)
                         if answer is None:
                             self.refused.append(file)
                             continue
@@ -118,6 +121,8 @@ class _Push:
                     yield _unsent(file, SendState.UNANSWERED, str(error))
                 if not answered or not isinstance(error, PeerAborted):
                     raise
+            finally:
+                ahead.close()
 
     def _lanes(self, count: int, cancel: Event) -> Answers:
         """Several associations at a time, the others once the first has come about; one that the peer does not give
@@ -190,29 +195,83 @@ def _unsent(file: ToSend, state: SendState, reason: str) -> SentInstance:
     return SentInstance(file.sop_instance_uid, state, file.size, reason)
 
 
-def _send_one(association: Association, file: ToSend, spool: Spool) -> SentInstance | None:
-    """The answer to one file; None when the association has no context for it."""
-    context = association.find_context(file.sop_class_uid, file.transfer_syntax_uid)
-    if context is None:
-        return None
+@dataclass(frozen=True)
+class _Opened:
+    """A file that is what it is said to be, and where its data set lies."""
+
+    stream: BinaryIO
+    body: FilePart
+
+
+def _opened(file: ToSend, spool: Spool) -> _Opened | SentInstance:
+    """The file, or why it cannot be sent."""
     try:
         stream = spool.open(file.file)
     except UnreadableObject as error:
         return _unsent(file, SendState.FAILED, str(error))
-    with stream:
-        try:
-            meta = read_file_meta(stream)
-        except UnreadableObject as error:
-            return _unsent(file, SendState.FAILED, str(error))
-        if (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid) != (
-            file.sop_class_uid,
-            file.sop_instance_uid,
-            file.transfer_syntax_uid,
-        ):
-            return _unsent(file, SendState.FAILED, "The file is not the instance it is said to be.")
-        body = FilePart(stream.fileno(), meta.data_set, os.fstat(stream.fileno()).st_size - meta.data_set)
+    try:
+        meta = read_file_meta(stream)
+    except UnreadableObject as error:
+        stream.close()
+        return _unsent(file, SendState.FAILED, str(error))
+    if (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid) != (
+        file.sop_class_uid,
+        file.sop_instance_uid,
+        file.transfer_syntax_uid,
+    ):
+        stream.close()
+        return _unsent(file, SendState.FAILED, "The file is not the instance it is said to be.")
+    size = os.fstat(stream.fileno()).st_size
+    return _Opened(stream, FilePart(stream.fileno(), meta.data_set, size - meta.data_set))
+
+
+class _Ahead:
+    """Opens the file that may well be next, while the peer is busy with the one before."""
+
+    def __init__(self, pending: deque[ToSend], spool: Spool) -> None:
+        self._pending = pending
+        self._spool = spool
+        self._guess: tuple[ToSend, _Opened | SentInstance] | None = None
+
+    def look(self) -> None:
+        """Has a look at it; another lane may take it before us."""
+        with suppress(IndexError):
+            file = self._pending[0]
+            self.close()
+            self._guess = file, _opened(file, self._spool)
+
+    def open(self, file: ToSend) -> _Opened | SentInstance:
+        """This file, or why it cannot be sent."""
+        guess, self._guess = self._guess, None
+        if guess is not None and guess[0] is file:
+            return guess[1]
+        _close(guess)
+        return _opened(file, self._spool)
+
+    def close(self) -> None:
+        """Lets go what was opened."""
+        guess, self._guess = self._guess, None
+        _close(guess)
+
+
+def _close(guess: tuple[ToSend, _Opened | SentInstance] | None) -> None:
+    if guess is not None and isinstance(guess[1], _Opened):
+        guess[1].stream.close()
+
+
+def _send_one(association: Association, file: ToSend, ahead: _Ahead) -> SentInstance | None:
+    """The answer to one file; None when the association has no context for it."""
+    context = association.find_context(file.sop_class_uid, file.transfer_syntax_uid)
+    if context is None:
+        return None
+    opened = ahead.open(file)
+    if isinstance(opened, SentInstance):
+        return opened
+    with opened.stream:
         message_id = association.next_message_id()
-        association.send(context, store_request(message_id, file.sop_class_uid, file.sop_instance_uid), body)
+        request = store_request(message_id, file.sop_class_uid, file.sop_instance_uid)
+        association.send(context, request, opened.body)
+    ahead.look()
     command = association.response(message_id, CommandField.C_STORE_RSP).command
     state, reason = status.store_state(command.status, command.comment)
     return SentInstance(file.sop_instance_uid, state, file.size, reason)

@@ -9,7 +9,7 @@ from kiosk.views.patient import patient_banner
 
 
 class PatientBanner(Vertical):
-    """Name in every group that is there; birth date, ID with its issuer, sex."""
+    """Name in every group that is there; birth date, ID with its issuer, sex. Its place stays empty for nobody."""
 
     DEFAULT_CSS = """
     PatientBanner {
@@ -20,6 +20,7 @@ class PatientBanner(Vertical):
         PlainText { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #patient-name { text-style: bold; color: $foreground; }
         #patient-details { color: $foreground; }
+        &.-nobody { visibility: hidden; }
     }
     """
 
@@ -39,6 +40,7 @@ class PatientBanner(Vertical):
     def show(self, patient: Patient | None) -> None:
         """Shows this patient, or nobody."""
         self._patient = patient
+        self.set_class(patient is None, "-nobody")
         name, details = "", ""
         if patient is not None:
             banner = patient_banner(patient)

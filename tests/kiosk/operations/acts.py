@@ -13,6 +13,7 @@ from kiosk.access.policy import Permission, Role
 from kiosk.audit import Month, Node, Pruned, Segment, Trail
 from kiosk.errors import NotAllowed, PeerUnreachable, TrailError
 from kiosk.imaging.calls import CommitmentAsked, Found, Imaging, InstanceKey, Received, Retrieved, Sent
+from kiosk.imaging.lookups import Level, Lookup, Match, Root
 from kiosk.imaging.outbox import Outbox
 from kiosk.imaging.peers import Peer
 from kiosk.imaging.studies.model import (
@@ -32,6 +33,7 @@ from kiosk.operations.deliver_push import ConfirmPush, DeliverPush
 from kiosk.operations.facts import EndReason
 from kiosk.operations.forget_push import ForgetPush
 from kiosk.operations.issue_cards import MakeKeys, PersonaliseCard
+from kiosk.operations.look_up import LookUp
 from kiosk.operations.operations import PushRequest
 from kiosk.operations.parcel import Parcel
 from kiosk.operations.perform import Operation
@@ -96,6 +98,12 @@ class AnsweringImaging:
         """One study."""
         self._called("find_studies")
         yield STUDY
+        return Found(1, False)
+
+    def look_up(self, *_: object) -> Generator[Match, None, Found]:
+        """One answer."""
+        self._called("look_up")
+        yield Match((("StudyInstanceUID", STUDY.study_instance_uid),))
         return Found(1, False)
 
     def find_series(self, *_: object) -> Generator[Series, None, Found]:
@@ -229,6 +237,7 @@ def makers(
     yield AbandonPin(CLAIM, REQUIRED, "given up", note("abandon"))
     yield EndSession(NODE, SESSION, EndReason.IDLE, note("end"))
     yield QueryStudies(imaging, (ARCHIVE,), StudyQuery(patient_name="Mei*"), 10)
+    yield LookUp(imaging, ARCHIVE, Lookup(Root.PATIENT, Level.STUDY, (("PatientName", "Mei*"),)), 10)
     yield OpenStudy(imaging, ARCHIVE, STUDY)
     yield OpenSeries(imaging, ARCHIVE, STUDY, SERIES, str(folder))
     yield ReadTags(imaging, ARCHIVE, STUDY, INSTANCE, str(folder))

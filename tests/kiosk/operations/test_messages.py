@@ -42,6 +42,7 @@ LEAVES: dict[str, list[Heading]] = {
     "enter_pin": [LOGIN],
     "sign_out": [LOGOUT],
     "query": [QUERY],
+    "look_up": [QUERY],
     "open_study": [ACCESSED],
     "open_series": [CAME, ACCESSED],
     "tags": [ACCESSED],

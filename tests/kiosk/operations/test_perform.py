@@ -33,6 +33,7 @@ KINDS: dict[str, set[type]] = {
     "abandon_pin": {System},
     "sign_out": {Session, System},
     "query": {Session},
+    "look_up": {Session},
     "open_study": {Session},
     "open_series": {Session},
     "tags": {Session},
