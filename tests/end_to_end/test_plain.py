@@ -36,7 +36,7 @@ def test_the_main_job_in_lines(environment: dict[str, str], tmp_path: Path) -> N
         after = running.type("series 2\n")
         running.await_text("20 instances · ordered by position along the slice normal", after)
         after = running.type("tags 3 PatientID\n")
-        running.await_text("(0010,0020)  PatientID  LO  1  DH-100234", after)
+        running.await_text("(0010,0020)  PatientID  LO  1  2  DH-100234", after)
         after = running.type("push teaching\n")
         running.await_text("Name one of these destinations", after)
         after = running.type("push 1\n")

@@ -93,9 +93,11 @@ class Terminal:
 
     async def open_series(self, row: int = 0) -> None:
         """Opens a series and waits for its first picture."""
+        opened = len(self.fake.called("open_series"))
         await self.press("home", *["down"] * row, "enter")
         screen = self.app.screen
         assert isinstance(screen, StudyScreen)
+        await self.until(lambda: len(self.fake.called("open_series")) > opened)
         await self.until(lambda: not self.app.tickets.is_running("series") and screen.preview.picture is not None)
 
 

@@ -85,6 +85,7 @@ async def test_a_marked_point_leads_to_the_nearest_slice_of_another_series() -> 
         await kiosk.sees("Point L 127.5 P 127.5 H 15.0 mm marked.")
         await kiosk.press("tab")
         await kiosk.open_series(1)
+        await kiosk.until(lambda: kiosk.words("#about").startswith("1/9"))
         await kiosk.press("n")
         await kiosk.until(lambda: kiosk.words("#about").startswith("4/9"))
 
@@ -100,7 +101,14 @@ async def test_frames_are_gone_through_in_their_true_order() -> None:
         await kiosk.query()
         await kiosk.open_first_study()
         await kiosk.open_series(0)
-        await kiosk.press("right", "right", "right")
-        await kiosk.until(lambda: len({frame for *_, frame, _width, _height in kiosk.fake.called("picture")}) == 4)
-        frames = [frame for *_, frame, _width, _height in kiosk.fake.called("picture")]
-        assert list(dict.fromkeys(frames)) == [2, 0, 3, 1]
+
+        def shown() -> list[int]:
+            return list(dict.fromkeys(frame for *_, frame, _width, _height in kiosk.fake.called("picture")))
+
+        await kiosk.until(lambda: shown() == [2])
+        await kiosk.press("right")
+        await kiosk.until(lambda: shown() == [2, 0])
+        await kiosk.press("right")
+        await kiosk.until(lambda: shown() == [2, 0, 3])
+        await kiosk.press("right")
+        await kiosk.until(lambda: shown() == [2, 0, 3, 1])

@@ -17,7 +17,7 @@ _LINE = re.compile(r"( *)\(([0-9a-f]{4}),([0-9a-f]{4})\) (..)")
 FILES = (
     "CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm",
     "image_dfl.dcm", "JPEG2000.dcm", "ExplVR_BigEnd.dcm", "rtplan.dcm", "rtstruct.dcm", "rtdose.dcm", "test-SR.dcm",
-    "reportsi.dcm", "waveform_ecg.dcm", "liver_1frame.dcm", "color-px.dcm", "693_UNCI.dcm", "examples_overlay.dcm",
+    "reportsi.dcm", "waveform_ecg.dcm", "liver_1frame.dcm", "examples_overlay.dcm",
     "priv_SQ.dcm", "UN_sequence.dcm", "DICOMDIR",
 )  # fmt: skip
 
